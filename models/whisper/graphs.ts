@@ -1,0 +1,46 @@
+/**
+ * The contract between the compiler, which writes the graphs of a Whisper, and the decoder loop, which runs them.
+ * B = 1 throughout. H heads of width W (H * W = model width D), V vocabulary, L decoder layers.
+ *
+ * encoder.onnx: sound in, cross-attention keys and values out, computed once an utterance.
+ *   in   pcm                    float32 [samples]        mono 16 kHz, a multiple of 320, at least 640
+ *   out  cross_key_{i}          float32 [1, H, T, W]     i < L, T = samples / 320
+ *        cross_value_{i}        float32 [1, H, T, W]
+ *        log_mel                float32 [1, mels, 2T]    only in graphs compiled with `inspect`
+ *        hidden                 float32 [1, T, D]        only in graphs compiled with `inspect`
+ *
+ * decoder.onnx: one graph for the prompt (S tokens at once) and for every step after it (S = 1).
+ *   in   tokens                 int64   [1, S]
+ *        last_position          int32   [1]              total tokens so far including these, minus one
+ *        total_tokens           int32   []               total tokens so far including these
+ *        logit_rows             int64   [R]              which of the S positions to compute logits for
+ *        phase                  int64   [1]              0: the first sampled token (begin-suppression applies), 1: later
+ *        self_key_{i}           float32 [1, H, C, W]     C = capacity of the cache, at least the total
+ *        self_value_{i}         float32 [1, H, C, W]
+ *        cross_key_{i}, cross_value_{i}                  as the encoder wrote them
+ *   out  token                  int64   [R]              arg-max after suppression
+ *        log_prob               float32 [R]              log-softmax after suppression, at `token`
+ *        no_speech_prob         float32 [R]              softmax before suppression, at the no-speech token;
+ *                                                        absent if the model has no such token
+ *        logits                 float32 [R, V]           after suppression (suppressed entries are -inf)
+ *        present_self_key_{i}, present_self_value_{i}    float32 [1, H, C, W]; may be the very tensors fed as
+ *                                                        self_key_{i}, self_value_{i}: appended in place
+ */
+
+/** What the decoder loop must know of a model's shape; everything else is inside the graphs. */
+export type WhisperShape = {
+  readonly melBins: number;
+  readonly modelWidth: number;
+  readonly encoderLayers: number;
+  readonly decoderLayers: number;
+  readonly decoderHeads: number;
+  readonly headWidth: number;
+  readonly vocabularySize: number;
+  /** Text positions the decoder knows, prompt included. */
+  readonly maxTextTokens: number;
+  /** Encoder positions (20 ms each) the model knows: 1500 is 30 s. */
+  readonly maxAudioFrames: number;
+};
+
+/** Samples that make one encoder position: two mel hops of 160. */
+export const samplesPerAudioFrame = 320;
