@@ -1,0 +1,132 @@
+/**
+ * The half of the recognizer that supervises. The other half, process.ts, blocks its thread for as long as a graph
+ * runs and may be killed by a driver, the kernel or a deadline; this half keeps the samples until the text is out,
+ * starts the process again and asks again.
+ */
+
+import { type Deferred, deferred } from '../deferred.ts';
+import { type Emit, type Recognition, type Recognizer, type Segment, sampleRateHz } from '../events.ts';
+import { Fault } from '../faults.ts';
+import { backoffMs, sleep } from '../waiting.ts';
+import { Child, ChildLost } from './child.ts';
+import type { LoadedModel, RecognizerSetup } from './messages.ts';
+
+export type RecognizerOptions = {
+  readonly setup: RecognizerSetup;
+  readonly emit: Emit;
+  /** Passed to the process as its whole environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** A segment may take this long plus ten times its own length before the process is killed. */
+  readonly deadlineMs: number;
+  /** A first start may compile the model; it still must not hang for ever. */
+  readonly loadDeadlineMs?: number;
+  /** Times one segment may take the process down before it is given up: it may be the cause. */
+  readonly attempts?: number;
+  readonly backoff?: { readonly firstMs: number; readonly mostMs: number };
+};
+
+export type SupervisedRecognizer = Recognizer & {
+  /** Resolves when the model is loaded for the first time; rejects with the fault if the operator must act first. */
+  readonly loaded: Promise<LoadedModel>;
+  /** The process id while there is one: for memory readings, and for tests that kill it. */
+  readonly pid: () => number | undefined;
+};
+
+/**
+ * Starts the recognizer process and keeps one running. Segments are answered in order, one at a time.
+ * `transcribe` rejects only with a `Fault`: the segment itself is at fault, it took the process down `attempts`
+ * times, or the recognizer was closed.
+ */
+export function startRecognizer(options: RecognizerOptions): SupervisedRecognizer {
+  const { setup, emit, environment, deadlineMs } = options;
+  const { loadDeadlineMs = 120_000, attempts = 3, backoff = { firstMs: 200, mostMs: 30_000 } } = options;
+  const closing = new AbortController();
+  const firstLoaded = deferred<LoadedModel>();
+  /** The child that can be asked now, or will be. Replaced the moment a child is lost. */
+  let askable: Deferred<Child> = deferred();
+  let child: Child | undefined;
+  /** Starts since a segment last came out well: what the back-off grows with. */
+  let failuresInARow = 0;
+
+  async function keepRunning(): Promise<void> {
+    let loadedOnce = false;
+    let troubled = false;
+    while (!closing.signal.aborted) {
+      emit({ type: 'recognizer', state: loadedOnce ? 'restarting' : 'loading' });
+      child = new Child(setup, environment, loadDeadlineMs, () => {
+        askable = deferred();
+      });
+      const started = child;
+      try {
+        const model = await started.loaded;
+        const { requested, active, reason } = model.provider;
+        emit({ type: 'provider', requested, active, reason, model: model.name, modelSha256: model.sha256 });
+        if (troubled) emit({ type: 'recovered', component: 'recognizer', message: 'model loaded again' });
+        troubled = false;
+        loadedOnce = true;
+        firstLoaded.resolve(model);
+        if (started.pid !== undefined) {
+          emit({ type: 'recognizer', state: 'ready' });
+          askable.resolve(started);
+        }
+      } catch {
+        // how it ended is told by `lost`, below
+      }
+      const fault = await started.lost;
+      if (closing.signal.aborted) break;
+      // before the first success a wrong model or provider is the operator's to mend: retrying cannot help
+      if (!loadedOnce && fault.exitCode === 78) {
+        firstLoaded.reject(fault);
+        askable.reject(fault);
+        return;
+      }
+      if (!troubled) {
+        const { code, message, hint } = fault;
+        emit({ type: 'fault', component: 'recognizer', code, message, hint });
+      }
+      troubled = true;
+      await sleep(backoffMs(failuresInARow++, backoff), closing.signal);
+    }
+    const closed = new Fault('RECOGNIZER_CRASHED', 'recognizer closed', 'the daemon is stopping');
+    firstLoaded.reject(closed);
+    askable.reject(closed);
+  }
+  const running = keepRunning();
+
+  async function ask(segment: Segment): Promise<Recognition> {
+    const lengthMs = (segment.samples.length / sampleRateHz) * 1000;
+    for (let attempt = 1; ; attempt++) {
+      const asked = await askable.promise;
+      emit({ type: 'recognizer', state: 'busy' });
+      try {
+        const recognition = await asked.transcribe(segment.samples, deadlineMs + 10 * lengthMs);
+        failuresInARow = 0;
+        emit({ type: 'recognizer', state: 'ready' });
+        return recognition;
+      } catch (error) {
+        // the samples are still here: ask the next child, unless this segment keeps taking children down
+        if (error instanceof ChildLost && attempt < attempts) continue;
+        if (error instanceof ChildLost) throw error.fault;
+        emit({ type: 'recognizer', state: 'ready' });
+        throw error;
+      }
+    }
+  }
+
+  let lastAnswer: Promise<unknown> = Promise.resolve();
+  return {
+    loaded: firstLoaded.promise,
+    pid: () => child?.pid,
+    transcribe(segment) {
+      const answer = lastAnswer.then(() => ask(segment));
+      lastAnswer = answer.catch(() => undefined);
+      return answer;
+    },
+    async close() {
+      closing.abort();
+      await child?.close();
+      await running;
+      emit({ type: 'recognizer', state: 'closed' });
+    },
+  };
+}

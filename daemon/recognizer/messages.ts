@@ -1,0 +1,36 @@
+/**
+ * What the daemon and the recognizer process say to each other (structured clone, so typed arrays travel as they are).
+ */
+import type { Recognition } from '../events.ts';
+
+/** Everything the child needs to open a model; it knows nothing of configuration files. */
+export type RecognizerSetup = {
+  /** Folder with config.json, weights, tokenizer and card. */
+  readonly modelDir: string;
+  /** Where compiled graphs may lie already, and, last, where they may be written. */
+  readonly cacheDirs: readonly string[];
+  readonly provider: string;
+  readonly threads: number;
+  readonly language: string | undefined;
+  readonly task: 'transcribe' | 'translate';
+};
+
+export type ToChild =
+  | { readonly type: 'load'; readonly setup: RecognizerSetup }
+  | { readonly type: 'transcribe'; readonly job: number; readonly samples: Float32Array };
+
+/** A fault, taken apart so that it survives the journey. */
+export type WireFault = { readonly code: string; readonly message: string; readonly hint: string };
+
+export type LoadedModel = {
+  readonly name: string;
+  readonly sha256: string;
+  readonly provider: { readonly requested: string; readonly active: string; readonly reason: string };
+  readonly loadMs: number;
+};
+
+export type FromChild =
+  | { readonly type: 'loaded'; readonly model: LoadedModel }
+  | { readonly type: 'load-failed'; readonly fault: WireFault }
+  | { readonly type: 'recognized'; readonly job: number; readonly recognition: Recognition }
+  | { readonly type: 'failed'; readonly job: number; readonly fault: WireFault };
