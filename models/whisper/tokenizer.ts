@@ -1,0 +1,195 @@
+/**
+ * Between text and token ids, by a Hugging Face tokenizer.json: a byte-level BPE with Whisper's special tokens.
+ */
+import { Fault } from '../../daemon/faults.ts';
+import { appendBytes, buildMergeTable, encodeWord } from './byte-pairs.ts';
+import { readNormalizer, readPreTokenizer } from './pre-tokenizer.ts';
+
+/** Ids of the tokens that are not text. What a model was not trained with is undefined. */
+export type SpecialTokens = {
+  readonly endOfText: number;
+  readonly startOfTranscript: number;
+  readonly startOfPrevious: number | undefined;
+  readonly noTimestamps: number | undefined;
+  readonly noSpeech: number | undefined;
+  /** `<|0.00|>`; the one `n` after it means n * 20 ms. */
+  readonly firstTimestamp: number | undefined;
+  readonly transcribe: number | undefined;
+  readonly translate: number | undefined;
+  /** Language code (`en`, `yue`) to id, in the order of ids. A model may know fewer than its tokenizer. */
+  readonly languages: ReadonlyMap<string, number>;
+};
+
+export type Tokenizer = {
+  readonly special: SpecialTokens;
+  /** Text to ids. Text that looks like a special token is text: nothing a user writes can end a transcript. */
+  readonly encode: (text: string) => number[];
+  /**
+   * Ids to text, special tokens and timestamps left out. Whisper's text begins with a space; it is kept here.
+   * A character cut off at the end is left out; bytes that are no UTF-8 elsewhere become U+FFFD.
+   */
+  readonly decode: (tokens: Iterable<number>) => string;
+};
+
+/** Whisper has 1501 timestamps: 0.00 to 30.00 in steps of 20 ms. */
+const timestampCount = 1501;
+
+/** Vocabularies are padded up to a multiple of 128 at most, for the sake of matrix units. */
+const maxPadding = 127;
+
+type Parts = {
+  readonly normalizer?: unknown;
+  readonly pre_tokenizer?: unknown;
+  readonly decoder?: { readonly type?: unknown };
+  readonly added_tokens: readonly AddedToken[];
+  readonly model: {
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly (string | readonly [string, string])[];
+    readonly [option: string]: unknown;
+  };
+};
+type AddedToken = { readonly id: number; readonly content: string; readonly special: boolean };
+
+function invalid(message: string, cause?: unknown): Fault {
+  return new Fault(
+    'MODEL_INVALID',
+    `tokenizer.json: ${message}`,
+    'delete the model and add it again; if that does not help, its files do not belong together',
+    { cause },
+  );
+}
+
+function unsupported(message: string): Fault {
+  return new Fault(
+    'MODEL_UNSUPPORTED',
+    `tokenizer.json: ${message}`,
+    'use a Whisper model with its own byte-level tokenizer.json',
+  );
+}
+
+/** Two ids must fit one safe integer, see `pairKey`; no vocabulary comes near. */
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 0x4000000;
+}
+
+function parse(json: string): Parts {
+  let parts: Parts;
+  try {
+    parts = JSON.parse(json) as Parts;
+  } catch (cause) {
+    throw invalid('is not JSON', cause);
+  }
+  if (parts?.model?.['type'] !== 'BPE' && parts?.model?.['type'] !== undefined) {
+    throw unsupported(`model type is ${String(parts.model['type'])}, expected BPE`);
+  }
+  const { model, added_tokens: added } = parts ?? {};
+  if (typeof model?.vocab !== 'object' || model.vocab === null || !Array.isArray(model.merges)) {
+    throw invalid('has no model with vocab and merges');
+  }
+  if (
+    !Array.isArray(added) ||
+    !added.every((token) => isId(token?.id) && typeof token.content === 'string')
+  ) {
+    throw invalid('has no added_tokens with id and content');
+  }
+  if (!Object.values(model.vocab).every(isId)) throw invalid('has an id that is no whole number');
+  for (const option of ['unk_token', 'continuing_subword_prefix', 'end_of_word_suffix', 'dropout'] as const) {
+    // an unknown-token never occurs where all 256 bytes have a piece, as in Whisper's own tokenizer
+    if (option !== 'unk_token' && model[option])
+      throw unsupported(`model option ${option} is not known here`);
+  }
+  if (model['byte_fallback'] === true) throw unsupported('model option byte_fallback is not known here');
+  if (parts.decoder?.type !== 'ByteLevel') {
+    throw unsupported(`decoder is ${String(parts.decoder?.type)}, expected ByteLevel`);
+  }
+  return parts;
+}
+
+function toPair(merge: string | readonly [string, string]): readonly [string, string] {
+  if (typeof merge !== 'string') return merge;
+  const space = merge.indexOf(' ', 1);
+  return [merge.slice(0, space), merge.slice(space + 1)];
+}
+
+function readSpecialTokens(
+  ids: ReadonlyMap<string, number>,
+  firstFree: number,
+  modelIds: number,
+): SpecialTokens {
+  const required = (content: string): number => {
+    const id = ids.get(content);
+    if (id === undefined) throw invalid(`has no ${content}`);
+    return id;
+  };
+  const languages = [...ids]
+    .map(([content, id]) => [/^<\|([a-z]{2,3})\|>$/.exec(content)?.[1], id] as const)
+    .filter((entry): entry is readonly [string, number] => entry[0] !== undefined)
+    .sort((a, b) => a[1] - b[1]);
+  const noTimestamps = ids.get('<|notimestamps|>');
+  // older files do not list the timestamps: they are what the model has beyond the last listed token
+  const unlisted = noTimestamps === firstFree - 1 && modelIds - firstFree >= timestampCount;
+  return {
+    endOfText: required('<|endoftext|>'),
+    startOfTranscript: required('<|startoftranscript|>'),
+    startOfPrevious: ids.get('<|startofprev|>'),
+    noTimestamps,
+    noSpeech: ids.get('<|nospeech|>') ?? ids.get('<|nocaptions|>'),
+    firstTimestamp: ids.get('<|0.00|>') ?? (unlisted ? firstFree : undefined),
+    transcribe: ids.get('<|transcribe|>'),
+    translate: ids.get('<|translate|>'),
+    languages: new Map(languages),
+  };
+}
+
+function checkFit(highestId: number, special: SpecialTokens, modelIds: number): void {
+  const count = special.firstTimestamp === highestId + 1 ? highestId + 1 + timestampCount : highestId + 1;
+  if (count > modelIds || modelIds - count > maxPadding) {
+    throw invalid(`has ${count} tokens, the model ${modelIds}`);
+  }
+}
+
+/**
+ * Reads the text of a tokenizer.json for a model with `vocabularySize` output ids.
+ * Throws Fault MODEL_INVALID if it is damaged or not of this model, MODEL_UNSUPPORTED if it is of another kind.
+ */
+export function readTokenizer(json: string, vocabularySize: number): Tokenizer {
+  const { model, added_tokens: added, normalizer, pre_tokenizer: preTokenizer } = parse(json);
+  const vocabulary = new Map(Object.entries(model.vocab));
+  const pieces: (string | undefined)[] = [];
+  for (const [piece, id] of vocabulary) pieces[id] = piece;
+  const addedIds = new Map(added.map(({ content, id }) => [content, id]));
+  for (const { content, id } of added) pieces[id] = content;
+
+  const special = readSpecialTokens(addedIds, pieces.length, vocabularySize);
+  checkFit(pieces.length - 1, special, vocabularySize);
+  const { firstTimestamp = Number.POSITIVE_INFINITY } = special;
+  const hidden = new Set(added.filter((token) => token.special).map((token) => token.id));
+
+  const table = (() => {
+    try {
+      return buildMergeTable(model.merges.map(toPair), vocabulary);
+    } catch (cause) {
+      throw invalid((cause as Error).message, cause);
+    }
+  })();
+  const normalize = readNormalizer(normalizer);
+  const toWords = readPreTokenizer(preTokenizer);
+
+  return {
+    special,
+    encode: (text) =>
+      toWords(normalize(text)).flatMap((word) => {
+        const whole = model['ignore_merges'] === true ? vocabulary.get(word) : undefined;
+        return whole === undefined ? encodeWord(word, vocabulary, table) : [whole];
+      }),
+    decode: (tokens) => {
+      const bytes: number[] = [];
+      for (const token of tokens) {
+        const piece = pieces[token];
+        if (piece !== undefined && token < firstTimestamp && !hidden.has(token)) appendBytes(piece, bytes);
+      }
+      // `stream` keeps an unfinished last character back instead of writing U+FFFD for it
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes), { stream: true });
+    },
+  };
+}
