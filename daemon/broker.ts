@@ -1,0 +1,147 @@
+/**
+ * A small MQTT 3.1.1 broker inside the daemon, for a machine that has none. It has no passwords and no TLS, so it
+ * listens on loopback only; who wants more wants Mosquitto.
+ */
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, isIP } from 'node:net';
+import { Duplex, Transform } from 'node:stream';
+import { Aedes } from 'aedes';
+import { Fault } from './faults.ts';
+
+export type EmbeddedBrokerOptions = {
+  /** A loopback address; anything else is refused. */
+  readonly host?: string;
+  /** 0 takes any free port; one that is taken is replaced by a free one. */
+  readonly port?: number;
+  readonly maxClients?: number;
+  /** Whole packets, header included. A client that announces a longer one is dropped before it is read. */
+  readonly maxPacketBytes?: number;
+};
+
+export type EmbeddedBroker = {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  /** The wanted port belonged to somebody else (often a broker that could be used instead). */
+  readonly requestedPortTaken: boolean;
+  /** Drops every client at once and frees the port. */
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Starts the broker. Throws `Fault` CONFIG_INVALID for a host that is not loopback, BROKER_UNREACHABLE when it
+ * cannot listen at all.
+ */
+export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
+  const host = options.host ?? '127.0.0.1';
+  const wantedPort = options.port ?? 1883;
+  const maxPacketBytes = options.maxPacketBytes ?? 256 * 1024;
+  if (!isLoopback(host)) {
+    throw new Fault(
+      'CONFIG_INVALID',
+      `the embedded broker listens on loopback only, got host ${host}`,
+      'use 127.0.0.1, or install a broker with passwords (apt install mosquitto) and name it with --broker',
+    );
+  }
+
+  // what a slow or silent client may hold up: 10 s for its CONNECT, 10 s for a full socket to drain
+  const aedes = await Aedes.createBroker({ connectTimeout: 10_000, drainTimeout: 10_000, queueLimit: 42 });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.once('close', () => sockets.delete(socket));
+    const guard = packetSizeGuard(maxPacketBytes);
+    guard.once('error', () => socket.destroy());
+    socket.once('error', () => guard.destroy());
+    aedes.handle(Duplex.from({ readable: socket.pipe(guard), writable: socket }));
+  });
+  server.maxConnections = options.maxClients ?? 64;
+
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+
+  let requestedPortTaken = false;
+  try {
+    await listen(wantedPort).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') throw error;
+      requestedPortTaken = true;
+      await listen(0);
+    });
+  } catch (cause) {
+    aedes.close();
+    throw new Fault(
+      'BROKER_UNREACHABLE',
+      `the embedded broker cannot listen on ${host}:${wantedPort}: ${(cause as Error).message}`,
+      'choose another port (above 1023 unless root), or name an existing broker with --broker',
+      { cause },
+    );
+  }
+
+  const { port } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    host,
+    port,
+    url: `mqtt://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
+    requestedPortTaken,
+    close() {
+      closing ??= (async () => {
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        for (const socket of sockets) socket.destroy();
+        await Promise.all([closed, new Promise<void>((resolve) => aedes.close(() => resolve()))]);
+      })();
+      return closing;
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/**
+ * Passes MQTT bytes through and fails at the first packet whose announced length is over the limit. Aedes has no
+ * such limit and its parser buffers a packet until it is whole: up to 256 MiB for each client.
+ * Fixed header: MQTT 3.1.1 §2.2, one byte of type, then one to four bytes of length, seven bits each.
+ */
+function packetSizeGuard(maxPacketBytes: number): Transform {
+  let expects: 'type' | 'length' | 'body' = 'type';
+  let bodyBytes = 0;
+  let lengthBytes = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      let at = 0;
+      while (at < chunk.length) {
+        if (expects === 'type') {
+          expects = 'length';
+          bodyBytes = 0;
+          lengthBytes = 0;
+          at += 1;
+        } else if (expects === 'length') {
+          const byte = chunk.readUInt8(at);
+          bodyBytes += (byte & 0x7f) * 128 ** lengthBytes;
+          lengthBytes += 1;
+          at += 1;
+          if (lengthBytes > 4 || 1 + lengthBytes + bodyBytes > maxPacketBytes) {
+            done(new Error(`a packet may have ${maxPacketBytes} bytes, got one of ${bodyBytes}`));
+            return;
+          }
+          if ((byte & 0x80) === 0) expects = bodyBytes === 0 ? 'type' : 'body';
+        } else {
+          const taken = Math.min(bodyBytes, chunk.length - at);
+          bodyBytes -= taken;
+          at += taken;
+          if (bodyBytes === 0) expects = 'type';
+        }
+      }
+      done(undefined, chunk);
+    },
+  });
+}
