@@ -1,0 +1,22 @@
+import { stringify } from 'yaml';
+import { type ConfigInput, hideSecrets, loadConfigFrom } from '../config.ts';
+import { schemaText } from '../config-schema.ts';
+
+/** `harkd config check`: says that all is well, or throws the fault with everything that is not. */
+export function checkConfig(input: ConfigInput): string {
+  const { path } = loadConfigFrom(input);
+  return path === undefined ? 'ok: no configuration file, defaults throughout\n' : `ok: ${path}\n`;
+}
+
+/** `harkd config print`: the configuration in effect as YAML (or JSON), secrets hidden. */
+export function printConfig(input: ConfigInput, format: 'yaml' | 'json' = 'yaml'): string {
+  const { config, path } = loadConfigFrom(input);
+  const shown = hideSecrets(config);
+  if (format === 'json') return `${JSON.stringify(shown, undefined, 2)}\n`;
+  return `# in effect with ${path ?? 'no configuration file'}\n${stringify(shown)}`;
+}
+
+/** `harkd config schema`: the JSON Schema (draft 07), for editors and for those who generate the file. */
+export function printSchema(): string {
+  return schemaText;
+}

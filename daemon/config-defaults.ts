@@ -1,0 +1,53 @@
+/** Defaults that depend on the machine, the environment or another key. */
+import path from 'node:path';
+import type { Config, Environment } from './config.ts';
+import { leaves } from './config-schema.ts';
+import { type ConfigTree, pick, put } from './config-tree.ts';
+
+export type Machine = { readonly hostname: string; readonly cores: number };
+
+function stateDirFor(environment: Environment): string {
+  const { STATE_DIRECTORY: systemd, XDG_STATE_HOME: xdg, HOME: home } = environment;
+  // systemd joins several directories with a colon
+  const given = systemd?.split(':')[0];
+  if (given) return given;
+  if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'harkd');
+  return home ? path.join(home, '.local/state/harkd') : '/var/lib/harkd';
+}
+
+function siteFor(hostname: string): string {
+  const name =
+    hostname
+      .split('.')[0]
+      ?.toLowerCase()
+      .replaceAll(/[^a-z0-9_-]+/g, '-') ?? '';
+  const site = name.replace(/^[-_]+/, '').slice(0, 63);
+  return site === '' || site === 'localhost' ? 'home' : site;
+}
+
+/** Fills the defaults that depend on the machine or on other keys. `valid` has passed the schema. */
+export function complete(valid: ConfigTree, environment: Environment, machine: Machine): Config {
+  const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads' | 'stateDir'>;
+  const site = config.site ?? siteFor(machine.hostname);
+  const full: Config = {
+    ...config,
+    site,
+    // the encoder of a small model gains nothing from more, and hearing needs some room too
+    threads: config.threads ?? Math.max(1, Math.min(4, machine.cores)),
+    stateDir: config.stateDir ?? stateDirFor(environment),
+    mqtt: {
+      ...config.mqtt,
+      clientId: config.mqtt.clientId ?? `harkd-${site}`,
+      baseTopic: config.mqtt.baseTopic ?? `harkd/${site}`,
+    },
+  };
+  // in the order of the schema, which is the order in which people read it
+  const ordered: ConfigTree = {};
+  for (const leaf of leaves) {
+    const value = pick(full, leaf.path);
+    if (leaf.path.length === 2) ordered[leaf.path[0] ?? ''] ??= {};
+    if (value !== undefined) put(ordered, leaf.path, value);
+  }
+  for (const value of Object.values(ordered)) Object.freeze(value);
+  return Object.freeze(ordered) as Config;
+}

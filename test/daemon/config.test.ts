@@ -1,0 +1,341 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Ajv } from 'ajv';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
+import { checkConfig, printConfig, printSchema } from '../../daemon/commands/config.ts';
+import { type Config, defaultPaths, loadConfig, loadConfigFrom } from '../../daemon/config.ts';
+import type { Problem } from '../../daemon/config-problems.ts';
+import { leaves, nodeAt, schema, schemaText, variableOf } from '../../daemon/config-schema.ts';
+import { Fault } from '../../daemon/faults.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-config-'));
+const machine = { hostname: 'Pi4.local', cores: 4 };
+let fileCount = 0;
+
+function write(text: string): string {
+  const file = path.join(folder, `config-${fileCount++}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+
+function load(text: string, environment: Record<string, string> = {}): Config {
+  return loadConfig({ path: write(text), environment, machine });
+}
+
+/** The fault of a configuration that must not load, and its problems. */
+function refuse(
+  text: string,
+  environment: Record<string, string> = {},
+): { fault: Fault; problems: Problem[] } {
+  try {
+    load(text, environment);
+  } catch (thrown) {
+    assert.instance(thrown, Fault);
+    const fault = thrown as Fault;
+    assert.is(fault.code, 'CONFIG_INVALID', fault.message);
+    return { fault, problems: fault.cause as Problem[] };
+  }
+  return assert.unreachable('expected a fault') as never;
+}
+
+/** The type `Config` as a value: this file does not compile when a key is missing here or is of another type. */
+type Shape<T> = [T] extends [number]
+  ? 'number'
+  : [T] extends [string]
+    ? string extends T
+      ? 'string'
+      : { readonly [Word in T]: true }
+    : { readonly [Key in keyof T]-?: Shape<NonNullable<T[Key]>> };
+
+const shape: Shape<Config> = {
+  site: 'string',
+  source: 'string',
+  model: 'string',
+  provider: 'string',
+  threads: 'number',
+  language: 'string',
+  task: { transcribe: true, translate: true },
+  stateDir: 'string',
+  capture: { stallMs: 'number', restartMinMs: 'number', restartMaxMs: 'number' },
+  vad: {
+    threshold: 'number',
+    endThreshold: 'number',
+    preRollMs: 'number',
+    minSpeechMs: 'number',
+    hangoverMs: 'number',
+    maxSegmentS: 'number',
+  },
+  queue: { capacityS: 'number' },
+  recognizer: {
+    deadlineMs: 'number',
+    loadDeadlineMs: 'number',
+    restartMinMs: 'number',
+    restartMaxMs: 'number',
+  },
+  mqtt: {
+    url: 'string',
+    username: 'string',
+    password: 'string',
+    passwordFile: 'string',
+    clientId: 'string',
+    baseTopic: 'string',
+    healthIntervalS: 'number',
+    keepaliveS: 'number',
+    embeddedHost: 'string',
+    embeddedPort: 'number',
+  },
+  outbox: { maxEntries: 'number' },
+  log: {
+    level: { error: true, warn: true, info: true, debug: true },
+    format: { auto: true, text: true, journal: true, json: true },
+  },
+};
+
+function shapeOf(pathOfNode: readonly string[]): unknown {
+  const node = nodeAt(pathOfNode);
+  if (node?.properties !== undefined) {
+    const entries = Object.keys(node.properties).map((name) => [name, shapeOf([...pathOfNode, name])]);
+    return Object.fromEntries(entries);
+  }
+  if (node?.enum !== undefined) return Object.fromEntries(node.enum.map((word) => [word, true]));
+  return node?.type === 'integer' ? 'number' : node?.type;
+}
+
+const schemaTest = suite('config.schema.json');
+
+schemaTest('is what the type Config says', () => {
+  assert.equal(shapeOf([]), shape);
+});
+
+schemaTest('is a valid JSON Schema, and strict about it', () => {
+  const ajv = new Ajv({ strict: true });
+  ajv.addVocabulary(['x-expected', 'x-default']);
+  assert.ok(ajv.validateSchema(JSON.parse(schemaText)));
+  ajv.compile(JSON.parse(schemaText));
+});
+
+schemaTest('describes every key and section, refuses unknown ones, and can say what each expects', () => {
+  for (const { key, path: at, node } of leaves) {
+    assert.ok(node.description.length > 15, `${key} needs a description`);
+    assert.ok(node.default !== undefined || node['x-default'] !== undefined, `${key} needs a default`);
+    assert.ok(at.length <= 2, `${key} is deeper than the code expects`);
+    if (node.type === 'integer' || node.type === 'number') {
+      assert.ok(node.minimum !== undefined && node.maximum !== undefined, `${key} needs bounds`);
+    } else if (node.enum === undefined && node.pattern !== undefined) {
+      assert.ok(node['x-expected'] !== undefined, `${key} needs its pattern in words`);
+    }
+    for (const section of [[], at.slice(0, -1)]) assert.is(nodeAt(section)?.additionalProperties, false);
+  }
+});
+
+schemaTest('carries the unit of every number in its name', () => {
+  const unitless = ['threads', 'threshold', 'endThreshold', 'embeddedPort', 'maxEntries'];
+  for (const { path: at, node } of leaves) {
+    const name = at.at(-1) ?? '';
+    if (node.type === 'string' || unitless.includes(name)) continue;
+    assert.match(name, /(Ms|S|Hz|Dbfs|Mb)$/);
+  }
+});
+
+schemaTest('gives every key a variable of its own', () => {
+  assert.is(variableOf(['mqtt', 'url']), 'HARKD_MQTT_URL');
+  assert.is(variableOf(['vad', 'hangoverMs']), 'HARKD_VAD_HANGOVER_MS');
+  assert.is(new Set(leaves.map((leaf) => leaf.variable)).size, leaves.length);
+});
+
+schemaTest.run();
+
+const loadTest = suite('config');
+
+loadTest('is complete without any file', () => {
+  const { config, path: file } = loadConfigFrom({ environment: { HOME: folder }, machine });
+  assert.is(file, undefined);
+  assert.is(config.site, 'pi4');
+  assert.is(config.mqtt.url, 'embedded');
+  assert.is(config.mqtt.clientId, 'harkd-pi4');
+  assert.is(config.mqtt.baseTopic, 'harkd/pi4');
+  assert.is(config.mqtt.password, undefined);
+  assert.is(config.threads, 4);
+  assert.is(config.stateDir, path.join(folder, '.local/state/harkd'));
+  for (const { key, path: at, node } of leaves) {
+    const value = at.reduce<unknown>((tree, name) => (tree as Record<string, unknown>)[name], config);
+    if (node.default !== undefined) assert.is(value, node.default, key);
+    else if (node['x-default'] !== 'none') assert.ok(value !== undefined, key);
+  }
+});
+
+loadTest('derives the site from the host name, as far as a topic allows', () => {
+  const site = (hostname: string) => loadConfig({ environment: {}, machine: { hostname, cores: 1 } }).site;
+  assert.is(site('Kitchen Pi.lan'), 'kitchen-pi');
+  assert.is(site('localhost'), 'home');
+  assert.is(site(''), 'home');
+  assert.is(site('+/#'), 'home');
+});
+
+loadTest('puts the file above the defaults, variables above the file, options above both', () => {
+  const text = 'site: attic\nvad: { threshold: 0.6, hangoverMs: 700 }\nmqtt:\n  url: mqtt://a\n';
+  const environment = { HARKD_VAD_HANGOVER_MS: '800', HARKD_MQTT_URL: 'mqtt://b', HARKD_SITE: '' };
+  const overrides = { mqtt: { url: 'mqtt://c', clientId: undefined }, source: undefined };
+  const config = loadConfig({ path: write(text), environment, overrides, machine });
+  assert.is(config.site, 'attic');
+  assert.is(config.vad.threshold, 0.6);
+  assert.is(config.vad.hangoverMs, 800);
+  assert.is(config.vad.endThreshold, 0.35);
+  assert.is(config.mqtt.url, 'mqtt://c');
+  assert.is(config.mqtt.clientId, 'harkd-attic');
+  assert.is(config.source, 'alsa');
+});
+
+loadTest('keeps the default of a key or section without a value', () => {
+  const config = load('vad:\nmqtt:\n  url:\n  keepaliveS: 20\n');
+  assert.is(config.vad.threshold, 0.5);
+  assert.is(config.mqtt.url, 'embedded');
+  assert.is(config.mqtt.keepaliveS, 20);
+});
+
+loadTest('cannot be changed by whoever gets it', () => {
+  const config = load('');
+  assert.throws(() => {
+    (config as { site: string }).site = 'x';
+  }, /read only/);
+  assert.throws(() => {
+    (config.mqtt as { url: string }).url = 'x';
+  }, /read only/);
+});
+
+loadTest('lists every problem with its place, value, expectation and hint', () => {
+  const text = `site: Kitchen Sink
+vad:
+  treshold: 0.5
+  endThreshold: high
+  hangoverMs: 64.5
+hangoverMs: 500
+log: { level: loud }
+capture: 5
+mqtt:
+  keepaliveS: 1
+  password: 1234
+`;
+  const { fault, problems } = refuse(text, {
+    HARKD_THREADS: 'many',
+    HARKD_MQTT_ULR: 'x',
+    HARKD_ZZZZZZZZ: '1',
+  });
+  const seen = problems.map(
+    ({ where, key, got, hint }) => `${where.replace(/^.*yaml/, 'file')} ${key} ${got} ${hint}`,
+  );
+  assert.equal(seen.sort(), [
+    'HARKD_THREADS threads "many" left out it is the number of cores, at most 4',
+    'environment HARKD_MQTT_ULR no such variable did you mean HARKD_MQTT_URL?',
+    'environment HARKD_ZZZZZZZZ no such variable unset it',
+    'file:1 site "Kitchen Sink" left out it is the host name, as far as it is made of these characters, else home',
+    'file:10 mqtt.keepaliveS 1 left out it is 30',
+    'file:11 mqtt.password (hidden) put it in quotes',
+    'file:3 vad.treshold no such key did you mean vad.threshold?',
+    'file:4 vad.endThreshold "high" left out it is 0.35',
+    'file:5 vad.hangoverMs 64.5 left out it is 640',
+    'file:6 hangoverMs no such key did you mean vad.hangoverMs?',
+    'file:7 log.level "loud" left out it is info',
+    'file:8 capture 5 ',
+  ]);
+  assert.match(fault.message, /^12 problems in the configuration:\n/);
+  assert.match(fault.message, /vad\.hangoverMs is 64\.5, expected a whole number from 96 to 5000/);
+  assert.match(fault.message, /log\.level is "loud", expected one of error, warn, info, debug/);
+  assert.match(fault.message, /capture is 5, expected a section/);
+  assert.not.match(fault.message, /1234/);
+  assert.is(fault.exitCode, 78);
+});
+
+loadTest('names the line and column of what is not YAML', () => {
+  const { fault } = refuse('site: a\nvad: { threshold: 0.5\nmqtt:\n  url: x\n');
+  assert.match(fault.message, /\.yaml:\d+:\d+: the file is not YAML/);
+  assert.match(refuse('site: a\nsite: b\n').fault.message, /:2:1: .*unique/i);
+  assert.match(refuse('- a\n- b\n').fault.message, /got a list/);
+  assert.match(refuse('just words').fault.message, /got "just words"/);
+  assert.match(refuse('site: *nowhere').fault.message, /nowhere/);
+});
+
+loadTest('checks keys that bind each other', () => {
+  const message = (text: string) => refuse(text).fault.message;
+  assert.match(
+    message('vad: { threshold: 0.3 }'),
+    /vad\.endThreshold is 0\.35, expected at most vad\.threshold/,
+  );
+  assert.match(message('capture: { restartMinMs: 20000 }'), /at most capture\.restartMaxMs, which is 15000/);
+  assert.match(message('mqtt: { password: x }'), /mqtt\.username is not set, expected a user name/);
+  assert.match(
+    message('mqtt: { username: u, password: x, passwordFile: /y }'),
+    /mqtt\.passwordFile is "\/y", expected nothing beside mqtt\.password/,
+  );
+  assert.match(message('mqtt: { url: "mqtt://[bad" }'), /IPv6/);
+});
+
+loadTest('refuses a password in the address, without repeating it', () => {
+  for (const url of ['mqtt://me:hunter2@host', 'http://me:hunter2@host', 'mqtt://hunter2@host']) {
+    const { fault } = refuse(`mqtt: { url: "${url}" }`);
+    assert.match(fault.message, /mqtt\.url is \(hidden\)/);
+    assert.not.match(fault.message, /hunter2/);
+  }
+});
+
+loadTest('reads the password from its file', () => {
+  const secretFile = path.join(folder, 'password');
+  writeFileSync(secretFile, 'hunter2\n');
+  const text = `mqtt: { url: mqtt://a, username: me, passwordFile: ${secretFile} }`;
+  assert.is(load(text).mqtt.password, 'hunter2');
+  writeFileSync(secretFile, '\n');
+  assert.match(refuse(text).fault.message, /which is empty/);
+  rmSync(secretFile);
+  assert.match(refuse(text).fault.message, /mqtt\.passwordFile is .*ENOENT/);
+});
+
+loadTest('takes the first file of the usual places', () => {
+  assert.equal(defaultPaths({ HOME: '/h', XDG_CONFIG_HOME: '/x' }), [
+    '/x/harkd/config.yaml',
+    '/h/.config/harkd/config.yaml',
+    '/etc/harkd/config.yaml',
+  ]);
+  assert.equal(defaultPaths({ XDG_CONFIG_HOME: 'relative' }), ['/etc/harkd/config.yaml']);
+  const file = write('site: from-variable\n');
+  assert.is(loadConfig({ environment: { HARKD_CONFIG: file } }).site, 'from-variable');
+});
+
+loadTest('says which file cannot be read', () => {
+  const unreadable = (file: string, expected: RegExp) => {
+    try {
+      loadConfig({ path: file, environment: {} });
+      assert.unreachable();
+    } catch (thrown) {
+      assert.is((thrown as Fault).code, 'CONFIG_UNREADABLE');
+      assert.match((thrown as Fault).message, expected);
+    }
+  };
+  unreadable('/nonexistent/harkd.yaml', /^\/nonexistent\/harkd\.yaml: no such file$/);
+  unreadable(folder, /EISDIR/);
+});
+
+loadTest('finds its folder for state where systemd, XDG or the user keeps it', () => {
+  const stateDir = (environment: Record<string, string>) => loadConfig({ environment, machine }).stateDir;
+  assert.is(stateDir({ STATE_DIRECTORY: '/var/lib/harkd:/var/lib/b', HOME: '/h' }), '/var/lib/harkd');
+  assert.is(stateDir({ XDG_STATE_HOME: '/s', HOME: '/h' }), '/s/harkd');
+  assert.is(stateDir({}), '/var/lib/harkd');
+});
+
+loadTest('commands: check, print without secrets, schema', () => {
+  const file = write('site: attic\nmqtt: { url: mqtt://a, username: me, password: hunter2 }\n');
+  const input = { path: file, environment: {}, machine };
+  assert.is(checkConfig(input), `ok: ${file}\n`);
+  const printed = printConfig(input);
+  assert.not.match(printed, /hunter2/);
+  assert.is(parse(printed).mqtt.password, '(hidden)');
+  assert.is(parse(printed).mqtt.username, 'me');
+  assert.equal(JSON.parse(printConfig(input, 'json')), parse(printed));
+  assert.is(loadConfig(input).mqtt.password, 'hunter2', 'hiding must not touch the configuration itself');
+  assert.is(JSON.parse(printSchema()).$id, schema.$id);
+});
+
+loadTest.after(() => rmSync(folder, { recursive: true }));
+loadTest.run();
