@@ -1,0 +1,374 @@
+/**
+ * Builds an ONNX graph node by node. A helper for each operator in use: its name and attributes are those of the
+ * operator (https://onnx.ai/onnx/operators/, and com.microsoft's in onnxruntime's docs/ContribOperators.md), its
+ * answer the value to go on with. Weights go to one file beside the graph, so that they are mapped, not copied.
+ */
+import {
+  type ElementType,
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+  tensorByteLength,
+} from './onnx.ts';
+
+/** An output of a node, an input of the graph, or a constant. */
+export type Value = { readonly name: string };
+
+export type ConstantArray = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
+
+/** Bytes of a weight, made when they are written: a model is not held in memory twice. */
+export type WeightSource = () => ConstantArray;
+
+type AttributeValue = OnnxAttribute | number | string;
+
+export type NodeOptions = {
+  readonly domain?: string;
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  readonly outputs?: number;
+};
+
+export type BuiltGraph = {
+  readonly model: OnnxModel;
+  /** The .onnx file. */
+  readonly bytes: Uint8Array;
+  /** The file of weights, chunk by chunk, in the order and at the offsets the graph names. */
+  readonly weights: () => Generator<Uint8Array>;
+  readonly weightsByteLength: number;
+};
+
+const microsoft = 'com.microsoft';
+/** Operator set 20 brought Gelu; IR 10 is what ONNX Runtime has read since 1.18. */
+const opsetVersion = 20;
+const irVersion = 10;
+/** A cache line, and the widest vector: kernels read mapped weights where they lie. */
+const weightAlignment = 64;
+/** Smaller constants stay in the graph, where shape inference sees them. */
+const externalFromBytes = 1024;
+
+export const ints = (value: readonly number[]): OnnxAttribute => ({ kind: 'ints', value: value.map(BigInt) });
+const float = (value: number): OnnxAttribute => ({ kind: 'float', value });
+
+function toAttribute(value: AttributeValue): OnnxAttribute {
+  if (typeof value === 'number') return { kind: 'int', value: BigInt(value) };
+  if (typeof value === 'string') return { kind: 'string', value };
+  return value;
+}
+
+function typeOf(data: ConstantArray): ElementType {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof Int32Array) return 'int32';
+  return data instanceof Int8Array ? 'int8' : 'uint8';
+}
+
+function bytesOf(data: ConstantArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+type PendingWeight = { readonly offset: number; readonly byteLength: number; readonly source: WeightSource };
+
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #weightsFile: string;
+  readonly #nodes: OnnxNode[] = [];
+  readonly #initializers: OnnxTensor[] = [];
+  readonly #inputs: OnnxValue[] = [];
+  readonly #outputs: OnnxValue[] = [];
+  readonly #weights: PendingWeight[] = [];
+  readonly #constants = new Map<string, Value>();
+  readonly #names = new Map<string, number>();
+  #weightsByteLength = 0;
+  #scope = '';
+
+  /** `name` names the graph; its weights go to `weightsFile`, in the directory of the .onnx file. */
+  constructor(name: string, weightsFile: string) {
+    this.#name = name;
+    this.#weightsFile = weightsFile;
+  }
+
+  #unique(base: string): string {
+    const full = this.#scope === '' ? base : `${this.#scope}/${base}`;
+    const used = this.#names.get(full) ?? 0;
+    this.#names.set(full, used + 1);
+    return used === 0 ? full : `${full}_${used}`;
+  }
+
+  /** Names made inside `build` begin with `name/`: profiles and errors then say where they are. */
+  scope<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = outer === '' ? name : `${outer}/${name}`;
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  input(name: string, type: ElementType, dims: OnnxValue['dims']): Value {
+    this.#names.set(name, 1);
+    this.#inputs.push({ name, type, dims });
+    return { name };
+  }
+
+  /** Makes `value` an output called `name`, by renaming what the node that produces it calls it. */
+  output(name: string, value: Value, type: ElementType, dims: OnnxValue['dims']): void {
+    const rename = (old: string) => (old === value.name ? name : old);
+    const producer = this.#nodes.findIndex((node) => node.outputs.includes(value.name));
+    if (producer < 0)
+      throw new Error(`${value.name} is no output of a node, so it cannot be the output ${name}`);
+    if (this.#outputs.some((output) => output.name === value.name)) {
+      throw new Error(`${value.name} is an output already and cannot be called ${name} too`);
+    }
+    for (let i = producer; i < this.#nodes.length; i++) {
+      const node = this.#nodes[i] as OnnxNode;
+      this.#nodes[i] = { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+    }
+    this.#outputs.push({ name, type, dims });
+  }
+
+  /** A weight of `dims`, made by `source` when the graph is written; it lies in the weights file. */
+  weight(name: string, type: ElementType, dims: readonly number[], source: WeightSource): Value {
+    const byteLength = tensorByteLength(type, dims);
+    const unique = this.#unique(name);
+    if (byteLength < externalFromBytes) {
+      const bytes = bytesOf(source());
+      this.#initializers.push({ name: unique, type, dims, data: { kind: 'inline', bytes } });
+      return { name: unique };
+    }
+    const offset = Math.ceil(this.#weightsByteLength / weightAlignment) * weightAlignment;
+    this.#weightsByteLength = offset + byteLength;
+    this.#weights.push({ offset, byteLength, source });
+    const data = { kind: 'external', location: this.#weightsFile, offset, byteLength } as const;
+    this.#initializers.push({ name: unique, type, dims, data });
+    return { name: unique };
+  }
+
+  /** A small constant inside the graph; equal ones are one. */
+  constant(data: ConstantArray, dims: readonly number[] = [data.length]): Value {
+    const type = typeOf(data);
+    const key = `${type}[${dims}] ${Buffer.from(bytesOf(data)).toString('base64')}`;
+    let value = this.#constants.get(key);
+    if (value === undefined) {
+      // outside any scope: it is shared
+      const name = `const_${this.#constants.size}`;
+      this.#initializers.push({ name, type, dims, data: { kind: 'inline', bytes: bytesOf(data).slice() } });
+      value = { name };
+      this.#constants.set(key, value);
+    }
+    return value;
+  }
+
+  int64s(...values: readonly number[]): Value {
+    return this.constant(BigInt64Array.from(values, BigInt));
+  }
+
+  scalar(value: number): Value {
+    return this.constant(Float32Array.of(value), []);
+  }
+
+  nodes(operator: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value[] {
+    const name = this.#unique(operator);
+    const count = options.outputs ?? 1;
+    const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? `${name}:0` : `${name}:${i}`));
+    const attributes = Object.entries(options.attributes ?? {}).map(
+      ([key, v]) => [key, toAttribute(v)] as const,
+    );
+    this.#nodes.push({
+      name,
+      operator,
+      domain: options.domain ?? '',
+      inputs: inputs.map((input) => input?.name ?? ''),
+      outputs,
+      attributes: Object.fromEntries(attributes),
+    });
+    return outputs.map((output) => ({ name: output }));
+  }
+
+  node(operator: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
+    return this.nodes(operator, inputs, options)[0] as Value;
+  }
+
+  // --- arithmetic ---
+
+  add(a: Value, b: Value): Value {
+    return this.node('Add', [a, b]);
+  }
+  sub(a: Value, b: Value): Value {
+    return this.node('Sub', [a, b]);
+  }
+  mul(a: Value, b: Value): Value {
+    return this.node('Mul', [a, b]);
+  }
+  div(a: Value, b: Value): Value {
+    return this.node('Div', [a, b]);
+  }
+  pow(a: Value, b: Value): Value {
+    return this.node('Pow', [a, b]);
+  }
+  sqrt(x: Value): Value {
+    return this.node('Sqrt', [x]);
+  }
+  erf(x: Value): Value {
+    return this.node('Erf', [x]);
+  }
+  log(x: Value): Value {
+    return this.node('Log', [x]);
+  }
+  max(a: Value, b: Value): Value {
+    return this.node('Max', [a, b]);
+  }
+  matMul(a: Value, b: Value): Value {
+    return this.node('MatMul', [a, b]);
+  }
+  softmax(x: Value, axis = -1): Value {
+    return this.node('Softmax', [x], { attributes: { axis } });
+  }
+  /** Over all axes, or the last one. `keep`: reduced axes stay as 1. */
+  reduceMax(x: Value, axes: 'all' | 'last', keep: boolean): Value {
+    const inputs = axes === 'all' ? [x] : [x, this.int64s(-1)];
+    return this.node('ReduceMax', inputs, { attributes: { keepdims: keep ? 1 : 0 } });
+  }
+  reduceMean(x: Value, axis: number): Value {
+    return this.node('ReduceMean', [x, this.int64s(axis)], { attributes: { keepdims: 1 } });
+  }
+  argMax(x: Value, axis: number): Value {
+    return this.node('ArgMax', [x], { attributes: { axis, keepdims: 0 } });
+  }
+  /** The exact one, with the error function. */
+  gelu(x: Value): Value {
+    return this.node('Gelu', [x], { attributes: { approximate: 'none' } });
+  }
+  layerNormalization(x: Value, scale: Value, bias: Value, epsilon: number): Value {
+    return this.node('LayerNormalization', [x, scale, bias], {
+      attributes: { axis: -1, epsilon: float(epsilon) },
+    });
+  }
+  conv(
+    x: Value,
+    weight: Value,
+    bias: Value,
+    options: { kernel: number; stride: number; pad: number },
+  ): Value {
+    return this.node('Conv', [x, weight, bias], {
+      attributes: {
+        kernel_shape: ints([options.kernel]),
+        strides: ints([options.stride]),
+        pads: ints([options.pad, options.pad]),
+      },
+    });
+  }
+
+  // --- shape ---
+
+  shape(x: Value, axis: number): Value {
+    return this.node('Shape', [x], { attributes: { start: axis, end: axis + 1 } });
+  }
+  cast(x: Value, to: 'float32' | 'int32' | 'int64'): Value {
+    return this.node('Cast', [x], { attributes: { to: { float32: 1, int32: 6, int64: 7 }[to] } });
+  }
+  /** 0 keeps a dimension, -1 is what is left. */
+  reshape(x: Value, dims: readonly number[]): Value {
+    return this.node('Reshape', [x, this.int64s(...dims)]);
+  }
+  transpose(x: Value, perm: readonly number[]): Value {
+    return this.node('Transpose', [x], { attributes: { perm: ints(perm) } });
+  }
+  concat(xs: readonly Value[], axis: number): Value {
+    return this.node('Concat', xs, { attributes: { axis } });
+  }
+  split(x: Value, sizes: readonly number[], axis: number): Value[] {
+    return this.nodes('Split', [x, this.int64s(...sizes)], { attributes: { axis }, outputs: sizes.length });
+  }
+  /** x[start:end:step] along `axis`; the ends may be values of the graph. */
+  slice(x: Value, axis: number, start: number | Value, end: number | Value, step = 1): Value {
+    const bound = (at: number | Value) => (typeof at === 'number' ? this.int64s(at) : at);
+    return this.node('Slice', [x, bound(start), bound(end), this.int64s(axis), this.int64s(step)]);
+  }
+  gather(x: Value, indices: Value, axis: number): Value {
+    return this.node('Gather', [x, indices], { attributes: { axis } });
+  }
+  unsqueeze(x: Value, axis: number): Value {
+    return this.node('Unsqueeze', [x, this.int64s(axis)]);
+  }
+  squeeze(x: Value, axis: number): Value {
+    return this.node('Squeeze', [x, this.int64s(axis)]);
+  }
+  /** `pads`: before each axis, then after each axis. */
+  padReflect(x: Value, pads: readonly number[]): Value {
+    return this.node('Pad', [x, this.int64s(...pads)], { attributes: { mode: 'reflect' } });
+  }
+
+  // --- com.microsoft ---
+
+  /**
+   * a [.., K] float32 times int8 columns b [K, N], each with its own scale [N]; `a` is quantised to uint8 as it
+   * comes, over the whole tensor. Signed weights: the unsigned kernels take twice as long (x86) or are slower than
+   * float32 (Cortex-A72).
+   */
+  dynamicQuantizeMatMul(a: Value, b: Value, scale: Value, bias: Value | undefined): Value {
+    const inputs = bias === undefined ? [a, b, scale] : [a, b, scale, undefined, bias];
+    return this.node('DynamicQuantizeMatMul', inputs, { domain: microsoft });
+  }
+  /** Keys and values as [1, S, D], or as [1, H, S, W] when they were split into heads before (cross attention). */
+  multiHeadAttention(query: Value, key: Value, value: Value, heads: number): Value {
+    return this.node('MultiHeadAttention', [query, key, value], {
+      domain: microsoft,
+      attributes: { num_heads: heads },
+    });
+  }
+  /**
+   * Causal attention over a cache [1, H, capacity, W]. `packed` holds query, key and value, [1, S, 3D]. Writes in
+   * place where the caches fed are the ones fetched. Answers [attended, presentKey, presentValue].
+   */
+  groupQueryAttention(
+    packed: Value,
+    cache: { readonly key: Value; readonly value: Value },
+    lastPosition: Value,
+    totalTokens: Value,
+    heads: number,
+  ): [Value, Value, Value] {
+    const inputs = [packed, undefined, undefined, cache.key, cache.value, lastPosition, totalTokens];
+    return this.nodes('GroupQueryAttention', inputs, {
+      domain: microsoft,
+      attributes: { num_heads: heads, kv_num_heads: heads },
+      outputs: 3,
+    }) as [Value, Value, Value];
+  }
+
+  /** The graph as files. Weights are made while they are written. */
+  finish(producerVersion: string, metadata: Readonly<Record<string, string>> = {}): BuiltGraph {
+    const domains = new Set(this.#nodes.map((node) => node.domain));
+    const opsets = Object.fromEntries([...domains].map((d) => [d, d === '' ? opsetVersion : 1]));
+    const model: OnnxModel = {
+      irVersion,
+      producer: 'harkd',
+      producerVersion,
+      opsets,
+      metadata,
+      graph: {
+        name: this.#name,
+        nodes: this.#nodes,
+        initializers: this.#initializers,
+        inputs: this.#inputs,
+        outputs: this.#outputs,
+        values: [],
+      },
+    };
+    const pending = this.#weights;
+    function* weights(): Generator<Uint8Array> {
+      let at = 0;
+      for (const { offset, byteLength, source } of pending) {
+        if (offset > at) yield new Uint8Array(offset - at);
+        const bytes = bytesOf(source());
+        if (bytes.length !== byteLength)
+          throw new Error(`a weight has ${bytes.length} bytes, expected ${byteLength}`);
+        yield bytes;
+        at = offset + byteLength;
+      }
+    }
+    return { model, bytes: encodeModel(model), weights, weightsByteLength: this.#weightsByteLength };
+  }
+}
