@@ -1,19 +1,9 @@
 /** Defaults that depend on the machine, the environment or another key. */
-import path from 'node:path';
-import type { Config, Environment } from './config.ts';
+import type { Config } from './config.ts';
 import { leaves } from './config-schema.ts';
 import { type ConfigTree, pick, put } from './config-tree.ts';
 
 export type Machine = { readonly hostname: string; readonly cores: number };
-
-function stateDirFor(environment: Environment): string {
-  const { STATE_DIRECTORY: systemd, XDG_STATE_HOME: xdg, HOME: home } = environment;
-  // systemd joins several directories with a colon
-  const given = systemd?.split(':')[0];
-  if (given) return given;
-  if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'harkd');
-  return home ? path.join(home, '.local/state/harkd') : '/var/lib/harkd';
-}
 
 function siteFor(hostname: string): string {
   const name =
@@ -26,15 +16,14 @@ function siteFor(hostname: string): string {
 }
 
 /** Fills the defaults that depend on the machine or on other keys. `valid` has passed the schema. */
-export function complete(valid: ConfigTree, environment: Environment, machine: Machine): Config {
-  const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads' | 'stateDir'>;
+export function complete(valid: ConfigTree, machine: Machine): Config {
+  const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads'>;
   const site = config.site ?? siteFor(machine.hostname);
   const full: Config = {
     ...config,
     site,
     // the encoder of a small model gains nothing from more, and hearing needs some room too
     threads: config.threads ?? Math.max(1, Math.min(4, machine.cores)),
-    stateDir: config.stateDir ?? stateDirFor(environment),
     mqtt: {
       ...config.mqtt,
       clientId: config.mqtt.clientId ?? `harkd-${site}`,

@@ -14,17 +14,17 @@ export type Problem = {
   readonly hint: string;
 };
 
+/** Says where the key at a path was set. */
+export type WhereIs = (path: readonly string[]) => string;
+
 /** A value in a message: short, on one line, whatever it is. */
 export function show(value: unknown): string {
+  // an address may hold a password
+  if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '(hidden)';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a section';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
-
-/** A password may also hide in an address. */
-function holdsSecret(writeOnly: boolean | undefined, value: unknown): boolean {
-  return writeOnly === true || (typeof value === 'string' && /:\/\/.*@/.test(value));
 }
 
 /** `HARKD_*` variables that no key goes by. */
@@ -59,8 +59,8 @@ function unknownKey(where: string, parents: readonly string[], name: string): Pr
   };
 }
 
-/** A finding of the schema in words. `whereIs` says where a key was set. */
-export function problemOf(error: ErrorObject, whereIs: (path: readonly string[]) => string): Problem {
+/** A finding of the schema in words. */
+export function problemOf(error: ErrorObject, whereIs: WhereIs): Problem {
   const at = error.instancePath.split('/').slice(1);
   const names = at.map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
   if (error.keyword === 'additionalProperties') {
@@ -72,7 +72,7 @@ export function problemOf(error: ErrorObject, whereIs: (path: readonly string[])
   return {
     where: whereIs(names),
     key: names.join('.'),
-    got: holdsSecret(node.writeOnly, error.data) ? '(hidden)' : show(error.data),
+    got: node.writeOnly ? '(hidden)' : show(error.data),
     expected: expectedOf(node),
     hint: quotes ? 'put it in quotes' : node.type === 'object' ? '' : `left out it is ${defaultOf(node)}`,
   };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Ajv } from 'ajv';
+import { readPasswordFile, takeCredentials } from './config-credentials.ts';
 import { complete, type Machine } from './config-defaults.ts';
 import { type ParsedFile, parseConfigFile } from './config-file.ts';
 import { faultOf, type Problem, problemOf, unknownVariables } from './config-problems.ts';
@@ -19,12 +20,7 @@ export type Config = {
   readonly threads: number;
   readonly language: string;
   readonly task: 'transcribe' | 'translate';
-  readonly stateDir: string;
-  readonly capture: {
-    readonly stallMs: number;
-    readonly restartMinMs: number;
-    readonly restartMaxMs: number;
-  };
+  readonly capture: { readonly stallMs: number };
   readonly vad: {
     readonly threshold: number;
     readonly endThreshold: number;
@@ -37,10 +33,10 @@ export type Config = {
   readonly recognizer: {
     readonly deadlineMs: number;
     readonly loadDeadlineMs: number;
-    readonly restartMinMs: number;
-    readonly restartMaxMs: number;
+    readonly attempts: number;
   };
   readonly mqtt: {
+    /** Without user name and password: those are taken out of it. */
     readonly url: string;
     readonly username?: string;
     /** Filled from `passwordFile` when that is set. */
@@ -50,10 +46,9 @@ export type Config = {
     readonly baseTopic: string;
     readonly healthIntervalS: number;
     readonly keepaliveS: number;
-    readonly embeddedHost: string;
     readonly embeddedPort: number;
   };
-  readonly outbox: { readonly maxEntries: number };
+  readonly outbox: { readonly maxEntries: number; readonly maxMib: number; readonly maxAgeH: number };
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     readonly format: 'auto' | 'text' | 'journal' | 'json';
@@ -124,22 +119,6 @@ function findFile(input: ConfigInput): { path: string; text: string } | undefine
   throw new Fault('CONFIG_UNREADABLE', `${named}: no such file`, hint);
 }
 
-/** `mqtt.passwordFile` as a password, or the problem with it. */
-function readPassword(file: string, where: string): string | Problem {
-  const problem = {
-    where,
-    key: 'mqtt.passwordFile',
-    expected: 'a readable file with the password in its first line',
-  };
-  try {
-    const password = readFileSync(file, 'utf8').split(/\r?\n/)[0] ?? '';
-    return password === '' ? { ...problem, got: `${file}, which is empty`, hint: '' } : password;
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    return { ...problem, got: `${file} (${code})`, hint: 'check the path, the owner and the mode' };
-  }
-}
-
 function syntaxProblems(file: string, errors: ParsedFile['errors']): Problem[] {
   return errors.map(({ line, column, message }) => ({
     where: `${file}:${line}:${column}`,
@@ -183,24 +162,17 @@ export function loadConfigFrom(input: ConfigInput): LoadedConfig {
     );
   };
   if (!validate(tree)) problems.push(...(validate.errors ?? []).map((error) => problemOf(error, whereIs)));
-  problems.push(
-    ...checkTogether((key) => pick(tree, key.split('.')), new Set(problems.map(({ key }) => key)), whereIs),
-  );
-  if (problems.length === 0) {
-    const passwordFile = pick(tree, ['mqtt', 'passwordFile']);
-    if (typeof passwordFile === 'string') {
-      const password = readPassword(passwordFile, whereIs(['mqtt', 'passwordFile']));
-      if (typeof password === 'string') put(tree, ['mqtt', 'password'], password);
-      else problems.push(password);
-    }
-  }
+  const broken = new Set(problems.map(({ key }) => key));
+  if (!broken.has('mqtt')) problems.push(...takeCredentials(tree, whereIs));
+  problems.push(...checkTogether((key) => pick(tree, key.split('.')), broken, whereIs));
+  if (problems.length === 0) problems.push(...readPasswordFile(tree, whereIs));
   // two rules broken by one value (its type and its pattern) are one problem
   const unique = new Map(
     problems.map((problem) => [`${problem.where} ${problem.key} ${problem.expected}`, problem]),
   );
   if (unique.size > 0) throw faultOf([...unique.values()]);
   const machine = input.machine ?? { hostname: os.hostname(), cores: os.availableParallelism() };
-  return { config: complete(tree, input.environment, machine), path: file?.path };
+  return { config: complete(tree, machine), path: file?.path };
 }
 
 /** The configuration alone; see `loadConfigFrom`. */

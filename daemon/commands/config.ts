@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { type ConfigInput, hideSecrets, loadConfigFrom } from '../config.ts';
+import { type ConfigInput, type Environment, hideSecrets, loadConfigFrom } from '../config.ts';
 import { schemaText } from '../config-schema.ts';
 
 /** `harkd config check`: says that all is well, or throws the fault with everything that is not. */
@@ -19,4 +19,19 @@ export function printConfig(input: ConfigInput, format: 'yaml' | 'json' = 'yaml'
 /** `harkd config schema`: the JSON Schema (draft 07), for editors and for those who generate the file. */
 export function printSchema(): string {
   return schemaText;
+}
+
+/** The command: writes what the action asks for, or throws the `Fault`. */
+export async function config(
+  argv: {
+    readonly action: 'check' | 'print' | 'schema';
+    readonly config?: string | undefined;
+    readonly json?: boolean;
+  },
+  context: { readonly environment: Environment; readonly write: (text: string) => void },
+): Promise<void> {
+  const input = { path: argv.config, environment: context.environment };
+  if (argv.action === 'check') context.write(checkConfig(input));
+  else if (argv.action === 'print') context.write(printConfig(input, argv.json ? 'json' : 'yaml'));
+  else context.write(printSchema());
 }
