@@ -12,6 +12,8 @@ export const frameSamples = 512;
  * One frame of sound. `startSample` counts from the start of the source and jumps forward where sound was
  * lost (overrun, unplugged microphone), so that a gap is visible to whoever compares two frames.
  * `atMs` is the Unix time of the first sample by the sample clock.
+ * `samples` holds 512 samples; only the last frame of a source that ends is shorter, and is never padded here:
+ * who needs a whole window (the detector) pads for itself, so that every count of samples stays exact.
  */
 export type Frame = {
   readonly samples: Float32Array;
