@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AudioSource, Emit, Frame } from '../events.ts';
 import { sampleRateHz } from '../events.ts';
+import { sleep } from '../waiting.ts';
 import { framesOf } from './frames.ts';
 import { levelMeter } from './level.ts';
 import { openSound, type SoundOptions } from './sound.ts';
@@ -49,10 +49,8 @@ async function* paced(frames: AsyncIterable<Frame>, signal: AbortSignal): AsyncG
   for await (const frame of frames) {
     const heardAtMs = ((frame.startSample + frame.samples.length) / sampleRateHz) * 1000;
     const waitMs = startedAtMs + heardAtMs - performance.now();
-    if (waitMs > 0) {
-      const waited = await sleep(waitMs, true, { signal }).catch(() => false);
-      if (!waited) return;
-    }
+    if (waitMs > 0) await sleep(waitMs, signal);
+    if (signal.aborted) return;
     yield frame;
   }
 }

@@ -141,9 +141,11 @@ function filterRow(half: number, cutoff: number, late: number): Float32Array {
   return Float32Array.from(row, (value) => value / sum);
 }
 
+const kaiserPeak = bessel(kaiserBeta);
+
 /** The Kaiser window at `x` in [-1, 1]. */
 function kaiser(x: number): number {
-  return Math.abs(x) > 1 ? 0 : bessel(kaiserBeta * Math.sqrt(1 - x * x)) / bessel(kaiserBeta);
+  return Math.abs(x) > 1 ? 0 : bessel(kaiserBeta * Math.sqrt(1 - x * x)) / kaiserPeak;
 }
 
 /** Modified Bessel function of the first kind, order zero, by its power series. */
