@@ -1,0 +1,103 @@
+/**
+ * Which attempt to take, and whether to believe it.
+ * Source of thresholds: Radford et al. 2022 §4.5, openai/whisper transcribe.py `decode_with_fallback`.
+ */
+import type { Attempt, AttemptOptions, Decoding } from './decode.ts';
+import { compressionRatio } from './repetition.ts';
+import { seededUniform } from './sampling.ts';
+import type { Rejection } from './transcription.ts';
+
+/** How to decode and what to believe; a model's card may set its own. */
+export type DecodingDefaults = {
+  /** Tried in order until an attempt is believed; `[0]` never samples. */
+  readonly temperatures: readonly number[];
+  /** Attempts at each temperature above 0, the likeliest is taken. Whisper takes 5; each costs a whole decoding. */
+  readonly bestOf: number;
+  /** An attempt whose text compresses better than this is a loop. */
+  readonly maxCompressionRatio: number;
+  /** An attempt with a lower average is tried again at the next temperature. */
+  readonly retryBelowLogProb: number;
+  /** With an average below `retryBelowLogProb`, a higher no-speech probability than this is silence. */
+  readonly maxNoSpeechProb: number;
+  /** A text with a lower average is withheld. */
+  readonly minAvgLogProb: number;
+};
+
+export const whisperDefaults: DecodingDefaults = {
+  temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
+  bestOf: 1,
+  maxCompressionRatio: 2.4,
+  retryBelowLogProb: -1,
+  maxNoSpeechProb: 0.6,
+  minAvgLogProb: -1,
+};
+
+export type Heard = {
+  readonly attempt: Attempt;
+  readonly temperature: number;
+  /** Trimmed, timestamps left out. */
+  readonly text: string;
+  readonly compressionRatio: number;
+  readonly noSpeechProb: number | undefined;
+};
+
+export type ListenOptions = Pick<AttemptOptions, 'timestampRules' | 'maxTokens'> & {
+  readonly defaults: DecodingDefaults;
+  readonly seed: number;
+  readonly decode: (tokens: readonly number[]) => string;
+};
+
+// every comparison is written so that a NaN, should a graph ever give one, is not believed
+
+function isLoop({ attempt, compressionRatio: ratio }: Heard, defaults: DecodingDefaults): boolean {
+  return attempt.ended === 'loop' || !(ratio <= defaults.maxCompressionRatio);
+}
+
+function isUnsure({ attempt }: Heard, defaults: DecodingDefaults): boolean {
+  return !(attempt.avgLogProb >= defaults.retryBelowLogProb);
+}
+
+function isSilence(heard: Heard, defaults: DecodingDefaults): boolean {
+  return isUnsure(heard, defaults) && (heard.noSpeechProb ?? 0) > defaults.maxNoSpeechProb;
+}
+
+/** The likeliest of `all`; one that goes in a circle only if all do. */
+function likeliest(all: readonly Heard[], defaults: DecodingDefaults): Heard {
+  const straight = all.filter((heard) => !isLoop(heard, defaults));
+  return (straight.length > 0 ? straight : all).reduce((best, heard) =>
+    heard.attempt.avgLogProb > best.attempt.avgLogProb ? heard : best,
+  );
+}
+
+/**
+ * Decodes at the first temperature, and at the next ones as long as the text is a loop or a wild guess; not for
+ * silence, which no temperature makes speak. If no attempt is good, the likeliest of all is taken (openai/whisper
+ * takes the last, which at temperature 1 is the wildest).
+ */
+export async function listen(decoding: Decoding, options: ListenOptions): Promise<Heard> {
+  const { decode, defaults, maxTokens, seed, timestampRules } = options;
+  const uniform = seededUniform(seed);
+  const all: Heard[] = [];
+  for (const temperature of defaults.temperatures) {
+    const atThis: Heard[] = [];
+    do {
+      const attempt = await decoding.attempt({ temperature, uniform, timestampRules, maxTokens });
+      const text = decode(attempt.tokens).trim();
+      const noSpeechProb = await decoding.noSpeechProb();
+      atThis.push({ attempt, temperature, text, compressionRatio: compressionRatio(text), noSpeechProb });
+    } while (temperature > 0 && atThis.length < defaults.bestOf);
+    const heard = likeliest(atThis, defaults);
+    if (isSilence(heard, defaults)) return heard;
+    if (!isLoop(heard, defaults) && !isUnsure(heard, defaults)) return heard;
+    all.push(heard);
+  }
+  return likeliest(all, defaults);
+}
+
+/** Why the text is withheld, or undefined if it is believed. Punctuation alone is no text. */
+export function reasonToReject(heard: Heard, defaults: DecodingDefaults): Rejection | undefined {
+  if (!/[\p{L}\p{N}]/u.test(heard.text)) return 'empty';
+  if (isSilence(heard, defaults)) return 'no-speech';
+  if (isLoop(heard, defaults)) return 'repetition';
+  return heard.attempt.avgLogProb >= defaults.minAvgLogProb ? undefined : 'low-log-prob';
+}

@@ -1,0 +1,235 @@
+/**
+ * From what the encoder heard to tokens: the autoregressive loop over the decoder graph (contract: graphs.ts).
+ *
+ * The prompt runs once; every attempt at a text starts from the cache behind it and overwrites what the attempt
+ * before wrote. Nothing is allocated in a step: tensors are made once and written in place.
+ */
+import type { Session, Tensor } from '../../providers/provider.ts';
+import type { WhisperShape } from './graphs.ts';
+import type { Prompt } from './prompt.ts';
+import { endsInLoop } from './repetition.ts';
+import { argMax, drawToken, logProbAt } from './sampling.ts';
+import { createSelfCache, growSelfCache, type SelfCache } from './self-cache.ts';
+import { applyTimestampRules, type TimestampRules } from './timestamp-rules.ts';
+
+/** One text the decoder came up with. */
+export type Attempt = {
+  /** Sampled tokens, without the end-of-text token. */
+  readonly tokens: readonly number[];
+  /** Log-probability of each of `tokens`, at temperature 1. */
+  readonly logProbs: readonly number[];
+  /** Sum of all sampled log-probabilities, end-of-text included, over `tokens.length + 1`, as openai/whisper. */
+  readonly avgLogProb: number;
+  readonly ended: 'end-of-text' | 'loop' | 'budget';
+};
+
+export type AttemptOptions = {
+  /** 0 takes the likeliest token. */
+  readonly temperature: number;
+  /** Drawn from at temperatures above 0: numbers in [0, 1). */
+  readonly uniform: () => number;
+  /** Undefined writes no timestamps. */
+  readonly timestampRules: TimestampRules | undefined;
+  /** Sampled tokens at most, end-of-text not counted. */
+  readonly maxTokens: number;
+};
+
+export type DecodingInput = {
+  readonly decoder: Session;
+  readonly shape: WhisperShape;
+  readonly endOfText: number;
+  /** `cross_key_{i}`, `cross_value_{i}` as the encoder wrote them. */
+  readonly cross: Readonly<Record<string, Tensor>>;
+  readonly prompt: Prompt;
+};
+
+type Choice = { readonly token: number; readonly logProb: number };
+type PromptRun = Choice & { readonly noSpeechProb: number | undefined };
+
+const int64 = (dims: readonly number[], ...values: number[]): Tensor<'int64'> => ({
+  type: 'int64',
+  dims,
+  data: BigInt64Array.from(values, BigInt),
+});
+
+/** `phase` of the graph: begin-suppression applies to the first sampled token only. */
+const firstSampled = 0n;
+const later = 1n;
+
+/** The likeliest of `candidates` to follow the prompt: Whisper's way to ask for the language. */
+export async function likeliestNext(input: DecodingInput, candidates: readonly number[]): Promise<number> {
+  const logits = await new Decoding(input).promptLogits();
+  let best = candidates[0] as number;
+  for (const token of candidates) {
+    if ((logits[token] as number) > (logits[best] as number)) best = token;
+  }
+  return best;
+}
+
+/** Chooses by the rules; `logits` is changed in place. */
+function choose(logits: Float32Array, sampled: readonly number[], options: AttemptOptions): Choice {
+  const { temperature, timestampRules, uniform } = options;
+  if (timestampRules !== undefined) applyTimestampRules(logits, sampled, timestampRules);
+  const token = temperature === 0 ? argMax(logits) : drawToken(logits, temperature, uniform());
+  return { token, logProb: logProbAt(logits, token) };
+}
+
+/** The decoding of one utterance: owns the cache, the tensors, and what the prompt led to. */
+export class Decoding {
+  readonly #input: DecodingInput;
+  #cache: SelfCache;
+  #promptRun: PromptRun | undefined;
+  #promptLogits: Float32Array | undefined;
+
+  // made once, written in place by every step
+  readonly #tokenIn = int64([1, 1], 0);
+  readonly #tokenOut = int64([1], 0);
+  readonly #onlyRow = int64([1], 0);
+  readonly #phase = int64([1], 0);
+  readonly #lastPosition: Tensor<'int32'> = { type: 'int32', dims: [1], data: new Int32Array(1) };
+  readonly #totalTokens: Tensor<'int32'> = { type: 'int32', dims: [], data: new Int32Array(1) };
+  readonly #logProbOut: Tensor<'float32'> = { type: 'float32', dims: [1], data: new Float32Array(1) };
+  readonly #feeds: Record<string, Tensor>;
+
+  // what a run writes: into the cache it was fed with, and a choice or logits
+  readonly #intoPrompt: Record<string, Tensor> = {};
+  readonly #intoChoice: Record<string, Tensor> = { token: this.#tokenOut, log_prob: this.#logProbOut };
+  readonly #intoLogits: Record<string, Tensor> = {};
+  readonly #presentNames: readonly string[];
+  readonly #choiceNames: readonly string[];
+  readonly #logitsNames: readonly string[];
+
+  constructor(input: DecodingInput) {
+    this.#input = input;
+    this.#feeds = {
+      ...input.cross,
+      tokens: this.#tokenIn,
+      logit_rows: this.#onlyRow,
+      phase: this.#phase,
+      last_position: this.#lastPosition,
+      total_tokens: this.#totalTokens,
+    };
+    this.#cache = createSelfCache(input.shape, input.prompt.tokens.length);
+    this.#bindCache();
+    this.#presentNames = Object.keys(this.#intoPrompt);
+    this.#choiceNames = ['token', 'log_prob', ...this.#presentNames];
+    this.#logitsNames = ['logits', ...this.#presentNames];
+  }
+
+  /** Probability that there is no speech, before suppression; undefined if the model has no word for it. */
+  async noSpeechProb(): Promise<number | undefined> {
+    return (await this.#runPrompt(false)).noSpeechProb;
+  }
+
+  /** Logits [V] of the first token after the prompt, after suppression. Not to be written to. */
+  async promptLogits(): Promise<Float32Array> {
+    await this.#runPrompt(true);
+    if (this.#promptLogits === undefined) {
+      // run without them before: the last prompt token once more, in its place, costs one step
+      const { tokens } = this.#input.prompt;
+      this.#promptLogits = (
+        await this.#stepWithLogits(tokens.at(-1) as number, tokens.length - 1, firstSampled)
+      ).slice();
+    }
+    return this.#promptLogits;
+  }
+
+  /** One attempt at the text. Attempts follow each other; they do not overlap. */
+  async attempt(options: AttemptOptions): Promise<Attempt> {
+    const { prompt, shape, endOfText } = this.#input;
+    const promptTokens = prompt.tokens.length;
+    const maxTokens = Math.min(options.maxTokens, shape.maxTextTokens - promptTokens);
+    const inGraph = options.temperature === 0 && options.timestampRules === undefined;
+    const tokens: number[] = [];
+    const logProbs: number[] = [];
+    let sum = 0;
+    let choice = inGraph
+      ? await this.#runPrompt(false)
+      : choose((await this.promptLogits()).slice(), tokens, options);
+
+    for (;;) {
+      if (choice.token === endOfText) {
+        sum += choice.logProb;
+        return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended: 'end-of-text' };
+      }
+      if (tokens.length === maxTokens) break;
+      sum += choice.logProb;
+      tokens.push(choice.token);
+      logProbs.push(choice.logProb);
+      if (endsInLoop(tokens)) break;
+      const position = promptTokens + tokens.length - 1;
+      choice = inGraph
+        ? await this.#step(choice.token, position)
+        : choose(await this.#stepWithLogits(choice.token, position, later), tokens, options);
+    }
+    const ended = endsInLoop(tokens) ? 'loop' : 'budget';
+    return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
+  }
+
+  /** Feeds the whole prompt at once. */
+  async #runPrompt(withLogits: boolean): Promise<PromptRun> {
+    if (this.#promptRun !== undefined) return this.#promptRun;
+    const { decoder, prompt, shape } = this.#input;
+    const last = prompt.tokens.length - 1;
+    const wanted = ['token', 'log_prob', 'no_speech_prob', ...(withLogits ? ['logits'] : [])];
+    const fetches = wanted.filter((name) => decoder.outputNames.includes(name));
+    this.#place(last, firstSampled);
+    const feeds = {
+      ...this.#feeds,
+      tokens: int64([1, prompt.tokens.length], ...prompt.tokens),
+      logit_rows: int64([2], prompt.startRow, last),
+    };
+    const out = await decoder.run(feeds, [...fetches, ...this.#presentNames], this.#intoPrompt);
+    const logits = out['logits']?.data as Float32Array | undefined;
+    this.#promptLogits = logits?.slice(-shape.vocabularySize);
+    this.#promptRun = {
+      token: Number(out['token']?.data[1]),
+      logProb: Number(out['log_prob']?.data[1]),
+      noSpeechProb: out['no_speech_prob']?.data[0] as number | undefined,
+    };
+    return this.#promptRun;
+  }
+
+  /** Feeds one token, lets the graph choose the next. */
+  async #step(token: number, position: number): Promise<Choice> {
+    this.#place(position, later);
+    this.#tokenIn.data[0] = BigInt(token);
+    await this.#input.decoder.run(this.#feeds, this.#choiceNames, this.#intoChoice);
+    return { token: Number(this.#tokenOut.data[0]), logProb: this.#logProbOut.data[0] as number };
+  }
+
+  /** Feeds one token; the answer [V] is overwritten by the next step. */
+  async #stepWithLogits(token: number, position: number, phase: bigint): Promise<Float32Array> {
+    this.#place(position, phase);
+    this.#tokenIn.data[0] = BigInt(token);
+    const { decoder, shape } = this.#input;
+    this.#intoLogits['logits'] ??= {
+      type: 'float32',
+      dims: [1, shape.vocabularySize],
+      data: new Float32Array(shape.vocabularySize),
+    };
+    await decoder.run(this.#feeds, this.#logitsNames, this.#intoLogits);
+    return this.#intoLogits['logits'].data as Float32Array;
+  }
+
+  /** Sets where the token goes that is fed last, and makes room for it. */
+  #place(position: number, phase: bigint): void {
+    if (position >= this.#cache.capacity) {
+      this.#cache = growSelfCache(this.#cache, this.#input.shape, position + 1);
+      this.#bindCache();
+    }
+    this.#lastPosition.data[0] = position;
+    this.#totalTokens.data[0] = position + 1;
+    this.#phase.data[0] = phase;
+  }
+
+  /** The cache is fed and written in place: present is past. */
+  #bindCache(): void {
+    Object.assign(this.#feeds, this.#cache.tensors);
+    for (const [name, tensor] of Object.entries(this.#cache.tensors)) {
+      this.#intoPrompt[`present_${name}`] = tensor;
+      this.#intoChoice[`present_${name}`] = tensor;
+      this.#intoLogits[`present_${name}`] = tensor;
+    }
+  }
+}

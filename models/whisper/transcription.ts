@@ -1,0 +1,75 @@
+/**
+ * What a Whisper says of one stretch of sound; the daemon's `Recognition` has the same form.
+ */
+import type { Attempt } from './decode.ts';
+
+/** A piece of text; times are relative to the start of the sound. */
+export type TranscribedPiece = {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+  /** Mean over the tokens of this piece where there are several, else the average of the whole text. */
+  readonly avgLogProb: number;
+  readonly noSpeechProb: number | undefined;
+};
+
+/** Why a text is withheld. */
+export type Rejection = 'empty' | 'no-speech' | 'low-log-prob' | 'repetition';
+
+export type Transcription = {
+  /** Trimmed; empty when `rejected`. */
+  readonly text: string;
+  /** Code of the language decoded in: the one asked for, else the one detected. */
+  readonly language: string;
+  readonly avgLogProb: number;
+  /** Undefined if the model has no word for it. */
+  readonly noSpeechProb: number | undefined;
+  readonly compressionRatio: number;
+  /** Of the attempt that was taken; 0 is greedy. */
+  readonly temperature: number;
+  /** What was decoded, timestamps included, end-of-text not; kept when `rejected`, to see what was withheld. */
+  readonly tokens: readonly number[];
+  /** In order of time; none when `rejected`. */
+  readonly pieces: readonly TranscribedPiece[];
+  readonly rejected?: Rejection;
+  /** Wall-clock. `melMs` is 0: the log-mel spectrogram is computed inside the encoder graph. */
+  readonly timings: { readonly melMs: number; readonly encodeMs: number; readonly decodeMs: number };
+};
+
+export type PieceOptions = {
+  readonly decode: (tokens: readonly number[]) => string;
+  /** Undefined if the model writes no timestamps. */
+  readonly firstTimestamp: number | undefined;
+  readonly durationMs: number;
+  readonly noSpeechProb: number | undefined;
+};
+
+const timestampStepMs = 20;
+
+/**
+ * Cuts an attempt at its timestamps: each stretch of text between two of them is a piece. Text that no timestamp
+ * closes runs to the end of the sound. Without timestamps there is one piece, from start to end.
+ */
+export function toPieces(attempt: Attempt, options: PieceOptions): TranscribedPiece[] {
+  const { decode, durationMs, firstTimestamp = Number.POSITIVE_INFINITY, noSpeechProb } = options;
+  const pieces: TranscribedPiece[] = [];
+  let startMs = 0;
+  let from = 0;
+  const close = (to: number, endMs: number): void => {
+    const text = decode(attempt.tokens.slice(from, to)).trim();
+    if (text === '') return;
+    const logProbs = attempt.logProbs.slice(from, to);
+    const whole = logProbs.length === attempt.tokens.length;
+    const avgLogProb = whole ? attempt.avgLogProb : logProbs.reduce((sum, p) => sum + p, 0) / logProbs.length;
+    pieces.push({ startMs, endMs, text, avgLogProb, noSpeechProb });
+  };
+  for (const [i, token] of attempt.tokens.entries()) {
+    if (token < firstTimestamp) continue;
+    const atMs = Math.min((token - firstTimestamp) * timestampStepMs, durationMs);
+    close(i, atMs);
+    startMs = atMs;
+    from = i + 1;
+  }
+  close(attempt.tokens.length, durationMs);
+  return pieces;
+}

@@ -1,0 +1,207 @@
+/**
+ * A Whisper that is ready to listen: sound in, text out, and an honest word when there is none.
+ */
+import { Fault } from '../../daemon/faults.ts';
+import type { Session, Tensor } from '../../providers/provider.ts';
+import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
+import { Decoding, type DecodingInput, likeliestNext } from './decode.ts';
+import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
+import {
+  type GenerationConfig,
+  type Languages,
+  readLanguages,
+  requireKnown,
+  type Task,
+} from './languages.ts';
+import { buildPrompt } from './prompt.ts';
+import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
+import { type Transcription, toPieces } from './transcription.ts';
+
+export type TranscribeOptions = {
+  /** A code the model knows. Left out, a model of several languages listens for which it is. */
+  readonly language?: string;
+  readonly task?: Task;
+  /** Cut the text at timestamps; a model that writes none gives one piece all the same. */
+  readonly timestamps?: boolean;
+  /** What was said before, or words to expect; a model without `<|startofprev|>` does not look at it. */
+  readonly previousText?: string;
+  /** Sampling is reproducible: the same sound, options and seed give the same text. Default 0. */
+  readonly seed?: number;
+};
+
+export type Whisper = {
+  readonly languages: readonly string[];
+  readonly tasks: readonly Task[];
+  readonly writesTimestamps: boolean;
+  /** Longest sound in samples: 30 s for most models. */
+  readonly maxSamples: number;
+  /**
+   * `samples`: mono [-1, 1] at 16 kHz. Throws RangeError if longer than `maxSamples`, Fault MODEL_UNSUPPORTED for
+   * a language or task the model does not know.
+   */
+  readonly transcribe: (samples: Float32Array, options?: TranscribeOptions) => Promise<Transcription>;
+  readonly close: () => Promise<void>;
+};
+
+export type WhisperParts = {
+  readonly shape: WhisperShape;
+  readonly generation: GenerationConfig;
+  readonly tokenizer: Tokenizer;
+  /** Closed by `close`. */
+  readonly encoder: Session;
+  readonly decoder: Session;
+  readonly defaults?: Partial<DecodingDefaults>;
+};
+
+const samplesPerSecond = 16_000;
+
+/** The shortest sound the encoder graph takes. */
+const minAudioFrames = 2;
+
+/** `max_initial_timestamp_index` of models that do not say: one second. */
+const defaultMaxInitialTimestamp = 50;
+
+/** Nobody speaks 20 tokens a second for long, in any language; a decoder that goes on is talking to itself. */
+const tokensPerSecond = 20;
+const spareTokens = 16;
+
+/** Puts the parts together. Throws Fault MODEL_INVALID if they do not belong to one model. */
+export function openWhisper(parts: WhisperParts): Whisper {
+  const { encoder, decoder, generation, shape, tokenizer } = parts;
+  const { special } = tokenizer;
+  checkGraphs(parts);
+  const defaults = { ...whisperDefaults, ...parts.defaults };
+  const languages = readLanguages(generation, special, shape);
+  const maxSamples = shape.maxAudioFrames * samplesPerAudioFrame;
+  const crossNames = encoder.outputNames.filter((name) => name.startsWith('cross_'));
+
+  const transcribe = async (
+    samples: Float32Array,
+    options: TranscribeOptions = {},
+  ): Promise<Transcription> => {
+    const { language, task = 'transcribe' } = options;
+    if (samples.length > maxSamples) {
+      throw new RangeError(`${samples.length} samples, the model takes ${maxSamples}`);
+    }
+    if (language !== undefined) requireKnown('language', language, languages.codes);
+    requireKnown('task', task, languages.tasks);
+
+    const startedAtMs = performance.now();
+    const cross = await encoder.run({ pcm: toPcm(samples) }, crossNames);
+    const encodedAtMs = performance.now();
+
+    const input = { decoder, shape, endOfText: special.endOfText, cross };
+    const spoken = language ?? (await detectLanguage(languages, special, input));
+    const firstTimestamp = options.timestamps === true ? special.firstTimestamp : undefined;
+    const prompt = buildPrompt(
+      special,
+      {
+        languageToken: languages.tokenOf?.get(spoken),
+        taskToken: languages.taskTokenOf?.get(task),
+        timestamps: firstTimestamp !== undefined,
+        previous: encodePrevious(tokenizer, options.previousText),
+      },
+      shape.maxTextTokens,
+    );
+    const heard = await listen(new Decoding({ ...input, prompt }), {
+      defaults,
+      seed: options.seed ?? 0,
+      decode: tokenizer.decode,
+      maxTokens: spareTokens + Math.ceil((samples.length / samplesPerSecond) * tokensPerSecond),
+      timestampRules:
+        firstTimestamp === undefined
+          ? undefined
+          : {
+              endOfText: special.endOfText,
+              noTimestamps: special.noTimestamps,
+              firstTimestamp,
+              maxInitial: generation.max_initial_timestamp_index ?? defaultMaxInitialTimestamp,
+              last: Math.ceil(samples.length / samplesPerAudioFrame),
+            },
+    });
+    const rejected = reasonToReject(heard, defaults);
+    const { attempt, compressionRatio, noSpeechProb, temperature } = heard;
+    const durationMs = (samples.length / samplesPerSecond) * 1000;
+    return {
+      text: rejected === undefined ? heard.text : '',
+      language: spoken,
+      avgLogProb: attempt.avgLogProb,
+      noSpeechProb,
+      compressionRatio,
+      temperature,
+      tokens: attempt.tokens,
+      pieces:
+        rejected === undefined
+          ? toPieces(attempt, { decode: tokenizer.decode, firstTimestamp, durationMs, noSpeechProb })
+          : [],
+      ...(rejected === undefined ? {} : { rejected }),
+      timings: {
+        melMs: 0,
+        encodeMs: encodedAtMs - startedAtMs,
+        decodeMs: performance.now() - encodedAtMs,
+      },
+    };
+  };
+
+  return {
+    languages: languages.codes,
+    tasks: languages.tasks,
+    writesTimestamps: special.firstTimestamp !== undefined,
+    maxSamples,
+    transcribe,
+    close: async () => {
+      await Promise.all([encoder.close(), decoder.close()]);
+    },
+  };
+}
+
+/** Samples as the encoder takes them: a multiple of 320, silence added at the end; never padded to 30 s. */
+function toPcm(samples: Float32Array): Tensor<'float32'> {
+  const frames = Math.max(Math.ceil(samples.length / samplesPerAudioFrame), minAudioFrames);
+  const length = frames * samplesPerAudioFrame;
+  if (length === samples.length) return { type: 'float32', dims: [length], data: samples };
+  const padded = new Float32Array(length);
+  padded.set(samples);
+  return { type: 'float32', dims: [length], data: padded };
+}
+
+/** The only language there is, or the likeliest after `<|startoftranscript|>`: one more run of the prompt. */
+async function detectLanguage(
+  { codes, tokenOf }: Languages,
+  { startOfTranscript }: SpecialTokens,
+  input: Omit<DecodingInput, 'prompt'>,
+): Promise<string> {
+  if (tokenOf === undefined || codes.length === 1) return codes[0] as string;
+  const prompt = { tokens: [startOfTranscript], startRow: 0 };
+  const token = await likeliestNext({ ...input, prompt }, [...tokenOf.values()]);
+  return codes.find((code) => tokenOf.get(code) === token) as string;
+}
+
+/** Whisper's text begins with a space, and so does what comes before it. */
+function encodePrevious(tokenizer: Tokenizer, text = ''): readonly number[] {
+  const trimmed = text.trim();
+  if (trimmed === '' || tokenizer.special.startOfPrevious === undefined) return [];
+  return tokenizer.encode(` ${trimmed}`);
+}
+
+function checkGraphs({ decoder, encoder, shape }: WhisperParts): void {
+  const layers = Array.from({ length: shape.decoderLayers }, (_, i) => i);
+  const cross = layers.flatMap((i) => [`cross_key_${i}`, `cross_value_${i}`]);
+  const self = layers.flatMap((i) => [`self_key_${i}`, `self_value_${i}`]);
+  const control = ['tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase'];
+  requireNames('encoder graph: input', encoder.inputNames, ['pcm']);
+  requireNames('encoder graph: output', encoder.outputNames, cross);
+  requireNames('decoder graph: input', decoder.inputNames, [...control, ...self, ...cross]);
+  const present = self.map((name) => `present_${name}`);
+  requireNames('decoder graph: output', decoder.outputNames, ['token', 'log_prob', 'logits', ...present]);
+}
+
+function requireNames(where: string, got: readonly string[], expected: readonly string[]): void {
+  const missing = expected.filter((name) => !got.includes(name));
+  if (missing.length === 0) return;
+  throw new Fault(
+    'MODEL_INVALID',
+    `${where} ${missing.join(', ')} missing, got ${got.join(', ')}`,
+    'compile the model again: harkd models compile',
+  );
+}
