@@ -189,6 +189,12 @@ test('without a quiet place a cut still keeps to the maximum length', () => {
   }
 });
 
+test('a cut leaves enough speech for the rest to be a segment', () => {
+  const [, rest] = segmentsOf(hear(score(`${'#'.repeat(37)}---......`), cutting));
+  assert.is(rest?.cause, 'pause');
+  assert.ok((rest?.startSample ?? 0) <= 37 * frameSamples, `the rest starts at ${rest?.startSample}`);
+});
+
 test('a pause at the maximum length is taken as the end', () => {
   const drawing = `..${'#'.repeat(36)}...${'#'.repeat(10)}......`;
   assert.equal(hearing(drawing, cutting), [
