@@ -8,7 +8,7 @@ export type HeardEvent =
 
 /** How much sound around the speech a model wants; what is not there (or belongs to another segment) is left out. */
 export type Padding = {
-  /** The pre-roll: a detector is sure of speech only after its onset ("s", "f", "h" are quiet). */
+  /** The pre-roll: a detector is sure of speech only after its onset ("s", "f", "h" are quiet). At most half a segment. */
   readonly beforeMs: number;
   /** At most the hangover, since nothing later has been heard when the segment is closed. */
   readonly afterMs: number;
@@ -103,10 +103,11 @@ export class Segmenter {
       );
     }
     // a cut leaves speech on both of its sides: pre-roll and minimum before it, minimum after it
-    const cutWithinMs = Math.min(o.cutWithinMs, o.maxSegmentMs - o.padding.beforeMs - o.minSpeechMs);
+    const beforeMs = Math.min(o.padding.beforeMs, o.maxSegmentMs / 2);
+    const cutWithinMs = Math.min(o.cutWithinMs, o.maxSegmentMs - beforeMs - o.minSpeechMs);
     if (!(o.minSpeechMs > 0 && o.minSpeechMs < cutWithinMs)) {
       throw new RangeError(
-        `expected 0 < minSpeechMs < cutWithinMs, and maxSegmentMs above padding and twice minSpeechMs, got ${o.minSpeechMs}, ${o.cutWithinMs}, ${o.maxSegmentMs}`,
+        `minSpeechMs is above 0, below cutWithinMs (${o.cutWithinMs}) and a fourth of maxSegmentMs (${o.maxSegmentMs}), got ${o.minSpeechMs}`,
       );
     }
     if (!(o.hangoverMs > 0 && o.padding.beforeMs >= 0 && o.padding.afterMs >= 0)) {
@@ -122,7 +123,7 @@ export class Segmenter {
     this.#hangover = samples(o.hangoverMs);
     this.#maxSegment = samples(o.maxSegmentMs);
     this.#cutWithin = samples(cutWithinMs);
-    this.#before = samples(o.padding.beforeMs);
+    this.#before = samples(beforeMs);
     this.#after = Math.min(samples(o.padding.afterMs), this.#hangover);
     this.#buffer = new Float32Array(this.#before + this.#maxSegment + sampleRateHz);
   }

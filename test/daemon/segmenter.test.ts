@@ -222,7 +222,8 @@ test('options that contradict each other are refused', () => {
   assert.throws(make({ endThreshold: Number.NaN }), RangeError);
   assert.throws(make({ minSpeechMs: 0 }), /minSpeechMs/);
   assert.throws(make({ cutWithinMs: 100 }), /cutWithinMs/);
-  assert.throws(make({ maxSegmentMs: 500 }), /maxSegmentMs/);
+  assert.throws(make({ maxSegmentMs: 600 }), /maxSegmentMs/);
+  assert.not.throws(make({ maxSegmentMs: 2000, padding: { beforeMs: 2000, afterMs: 0 } }));
   assert.throws(make({ hangoverMs: 0 }), /hangover/);
   assert.throws(make({ padding: { beforeMs: -1, afterMs: 0 } }), /padding/);
 });

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Frame } from '../../daemon/events.ts';
+import { frameSamples } from '../../daemon/events.ts';
+import type { Vad } from '../../daemon/vad.ts';
+import { openSileroVad } from '../../daemon/vad.ts';
+import { provider as cpu } from '../../providers/cpu.ts';
+import { announceSkip } from '../skip.ts';
+import { inFrames, soundOf } from './sound.ts';
+
+const rootDir = path.join(import.meta.dirname, '../../..');
+const graphPath = path.join(rootDir, 'dist/models/vad/silero-vad-v6.onnx');
+const goldenDir = path.join(rootDir, 'test/golden');
+
+type Reference = {
+  readonly graphSha256: string;
+  readonly silenceSamples: number;
+  readonly recordings: Readonly<Record<string, readonly number[]>>;
+};
+const reference: Reference = JSON.parse(readFileSync(path.join(goldenDir, 'vad/probabilities.json'), 'utf8'));
+
+/** A golden recording as the reference heard it: with silence after it. */
+async function recording(name: string): Promise<Float32Array> {
+  const sound = await soundOf(path.join(goldenDir, 'nano', name));
+  const followed = new Float32Array(sound.length + reference.silenceSamples);
+  followed.set(sound);
+  return followed;
+}
+
+async function probabilities(vad: Vad, frames: Iterable<Frame>): Promise<number[]> {
+  const heard: number[] = [];
+  for (const frame of frames) heard.push(await vad.detectSpeech(frame));
+  return heard;
+}
+
+function assertNear(got: readonly number[], expected: readonly number[], what: string): void {
+  assert.is(got.length, expected.length, what);
+  for (const [i, value] of expected.entries()) {
+    const difference = Math.abs((got[i] ?? Number.NaN) - value);
+    assert.ok(difference <= 1e-5, `${what}, frame ${i}: got ${got[i]}, the reference says ${value}`);
+  }
+}
+
+const test = suite('vad');
+let vad: Vad;
+test.before(async () => {
+  vad = await openSileroVad(graphPath, cpu.open);
+});
+test.after(() => vad.close());
+
+test('the graph is the one the reference was made with', () => {
+  assert.is(createHash('sha256').update(readFileSync(graphPath)).digest('hex'), reference.graphSha256);
+  assert.ok(existsSync(path.join(path.dirname(graphPath), 'LICENSE')), 'its licence lies beside it');
+});
+
+test('probabilities are those of the reference, frame for frame', async () => {
+  const names = Object.keys(reference.recordings);
+  assert.is(names.length, 10);
+  for (const name of names) {
+    const expected = reference.recordings[name] ?? [];
+    // each recording starts at sample 0 again: a jump, which resets the state
+    assertNear(await probabilities(vad, inFrames(await recording(name))), expected, name);
+  }
+});
+
+test('lost sound starts it afresh: what was heard before has no influence', async () => {
+  const expected = reference.recordings['g1.wav'] ?? [];
+  await probabilities(vad, inFrames((await recording('g2.wav')).subarray(0, 40 * frameSamples)));
+  const later = [...inFrames(await recording('g1.wav'))].map((frame) => ({
+    ...frame,
+    startSample: frame.startSample + 41 * frameSamples,
+  }));
+  assertNear(await probabilities(vad, later), expected, 'after a gap');
+});
+
+test('without a gap the state and the context are kept', async () => {
+  const sound = await recording('g1.wav');
+  const frames = [...inFrames(sound)];
+  const whole = await probabilities(vad, frames);
+  await probabilities(vad, inFrames((await recording('g3.wav')).subarray(0, 1000)));
+  const firstHalf = await probabilities(vad, frames.slice(0, 20));
+  const secondHalf = await probabilities(vad, frames.slice(20));
+  assertNear([...firstHalf, ...secondHalf], whole, 'in two halves');
+  await probabilities(vad, inFrames((await recording('g3.wav')).subarray(0, 1000)));
+  const afresh = await vad.detectSpeech({ ...(frames[20] as Frame), startSample: 1_000_000 });
+  assert.ok(Math.abs(afresh - (whole[20] ?? 0)) > 1e-3, 'the state matters, or this test could not fail');
+});
+
+test('a short last frame is heard as if silence followed', async () => {
+  const sound = (await recording('g1.wav')).subarray(0, 20 * frameSamples + 100);
+  const padded = new Float32Array(21 * frameSamples);
+  padded.set(sound);
+  const expected = await probabilities(vad, inFrames(padded));
+  assert.equal(await probabilities(vad, inFrames(sound)), expected);
+});
+
+test('a frame that is too long is refused', async () => {
+  try {
+    await vad.detectSpeech({ samples: new Float32Array(513), startSample: 0, atMs: 0 });
+    assert.unreachable('513 samples were taken');
+  } catch (error) {
+    assert.instance(error, RangeError);
+    assert.match(String(error), /at most 512 samples, got 513/);
+  }
+});
+
+if (existsSync(graphPath)) test.run();
+else announceSkip('vad', 'dist/models/vad is missing: npm run build makes it');
