@@ -28,10 +28,13 @@ export type Script = {
 
 export type ScriptedDecoder = Session & { readonly runs: Run[] };
 
-export const int32At = (tensor: Tensor | undefined, i: number): number => Number(tensor?.data[i]);
+const int32At = (tensor: Tensor | undefined, i: number): number => Number(tensor?.data[i]);
+
+const argMaxOf = (row: Float32Array): number =>
+  row.reduce((best, logit, i) => (logit > (row[best] as number) ? i : best), 0);
 
 export function softmaxAt(logits: Float32Array, token: number): number {
-  const max = Math.max(...logits);
+  const max = logits[argMaxOf(logits)] as number;
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - max);
   return Math.exp((logits[token] as number) - max) / sum;
@@ -107,12 +110,20 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
         for (const token of script.beginSuppress ?? []) scored[token] = Number.NEGATIVE_INFINITY;
       return scored;
     });
-    const best = logits.map((row) => row.indexOf(Math.max(...row)));
-    const values: Record<string, readonly number[]> = {
-      token: best,
-      log_prob: logits.map((row, i) => Math.log(softmaxAt(row, best[i] as number))),
-      logits: logits.flatMap((row) => Array.from(row)),
-      no_speech_prob: upTo.map((tokens) => script.noSpeechProb?.(tokens) ?? Number.NaN),
+    const best = logits.map(argMaxOf);
+    const valuesFor = (name: string): readonly number[] => {
+      switch (name) {
+        case 'token':
+          return best;
+        case 'log_prob':
+          return logits.map((row, i) => Math.log(softmaxAt(row, best[i] as number)));
+        case 'logits':
+          return logits.flatMap((row) => Array.from(row));
+        case 'no_speech_prob':
+          return upTo.map((tokens) => script.noSpeechProb?.(tokens) ?? Number.NaN);
+        default:
+          throw new Error(`no output ${name}`);
+      }
     };
     const out: Record<string, Tensor> = {};
     for (const name of fetches) {
@@ -121,7 +132,7 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
         out[name] = given as Tensor;
         continue;
       }
-      const fresh = values[name] as readonly number[];
+      const fresh = valuesFor(name);
       const dims = name === 'logits' ? [rows.length, shape.vocabularySize] : [rows.length];
       const tensor: Tensor =
         given ??
