@@ -25,10 +25,15 @@ export type Overflow = { readonly reason: OverflowReason; readonly entries: read
 export type Outbox = {
   /** Takes an entry, at the end. Synchronous, total and O(1); what falls out at the other end is announced. */
   readonly append: (entry: OutboxEntry) => void;
-  /** The oldest entry not yet acknowledged: the cursor of the delivery. It stays until it is acknowledged or falls out. */
+  /**
+   * The oldest entry not yet acknowledged: the cursor of the delivery. It stays until it is acknowledged or falls
+   * out. Never rejects, nor does `acknowledge`: trouble with a disk is the outbox's own to announce.
+   */
   readonly peek: () => Promise<OutboxEntry | undefined>;
   /** Forgets a delivered entry. One that fell out meanwhile, or was never here, is no error. */
   readonly acknowledge: (id: string) => Promise<void>;
+  /** Tells `listener` of entries that were given up, oldest first, once for each reason that bit. It must not throw. */
+  readonly onOverflow: (listener: (overflow: Overflow) => void) => void;
   /** How many wait to be acknowledged. */
   readonly depth: () => number;
   /** How many were given up since this outbox was opened. */
@@ -43,8 +48,6 @@ export type MemoryOutboxOptions = {
   /** UTF-16 code units are counted as two bytes: that is what they take in memory. */
   readonly maxBytes?: number;
   readonly maxAgeMs?: number;
-  /** Called after entries were given up, oldest first, once for each reason that bit. Must not throw. */
-  readonly onOverflow?: (overflow: Overflow) => void;
   /**
    * A clock that never steps, in ms. Ages are measured by it and not by `createdAtMs`: a Raspberry Pi has no
    * real-time clock, and the first NTP answer after boot would make every entry look months old.
@@ -65,6 +68,7 @@ export function memoryOutbox(options: MemoryOutboxOptions = {}): Outbox {
   const held = new Map<string, Held>();
   let heldBytes = 0;
   let dropped = 0;
+  const listeners: ((overflow: Overflow) => void)[] = [];
 
   function forget(id: string): void {
     const found = held.get(id);
@@ -86,7 +90,7 @@ export function memoryOutbox(options: MemoryOutboxOptions = {}): Outbox {
   function announce(reason: OverflowReason, entries: readonly OutboxEntry[]): void {
     if (entries.length === 0) return;
     dropped += entries.length;
-    options.onOverflow?.({ reason, entries });
+    for (const listener of listeners) listener({ reason, entries });
   }
 
   function expire(): void {
@@ -118,6 +122,7 @@ export function memoryOutbox(options: MemoryOutboxOptions = {}): Outbox {
     async acknowledge(id) {
       forget(id);
     },
+    onOverflow: (listener) => void listeners.push(listener),
     depth: () => held.size,
     dropped: () => dropped,
     async close() {},

@@ -44,7 +44,8 @@ test('acknowledging what is not there changes nothing', async () => {
 
 test('too many: the oldest falls out, is counted and is announced by name', async () => {
   const overflows: Overflow[] = [];
-  const outbox = memoryOutbox({ maxEntries: 2, onOverflow: (overflow) => overflows.push(overflow) });
+  const outbox = memoryOutbox({ maxEntries: 2 });
+  outbox.onOverflow((overflow) => overflows.push(overflow));
   for (const id of ['a', 'b', 'c', 'd']) outbox.append(entryOf(id));
   assert.equal(
     overflows.map(({ reason, entries }) => [reason, entries.map(({ id }) => id)]),
@@ -60,7 +61,8 @@ test('too many: the oldest falls out, is counted and is announced by name', asyn
 test('too many bytes: as many fall out as make room', async () => {
   const overflows: Overflow[] = [];
   // an entry with one letter of id, of boot and n of body takes 2 * (2 + n) bytes
-  const outbox = memoryOutbox({ maxBytes: 100, onOverflow: (overflow) => overflows.push(overflow) });
+  const outbox = memoryOutbox({ maxBytes: 100 });
+  outbox.onOverflow((overflow) => overflows.push(overflow));
   for (const id of ['a', 'b', 'c']) outbox.append(entryOf(id, 'x'.repeat(14)));
   assert.is(outbox.depth(), 3, '96 of 100 bytes');
   outbox.append(entryOf('d', 'x'.repeat(20)));
@@ -73,7 +75,8 @@ test('too many bytes: as many fall out as make room', async () => {
 
 test('one entry larger than the box is given up alone', async () => {
   const overflows: Overflow[] = [];
-  const outbox = memoryOutbox({ maxBytes: 100, onOverflow: (overflow) => overflows.push(overflow) });
+  const outbox = memoryOutbox({ maxBytes: 100 });
+  outbox.onOverflow((overflow) => overflows.push(overflow));
   outbox.append(entryOf('a'));
   outbox.append(entryOf('b', 'x'.repeat(100)));
   assert.equal(

@@ -1,0 +1,124 @@
+/** What goes wrong between us and a broker, as MQTT.js tells it, put into words. */
+import { ReasonCodes } from 'mqtt';
+import { Fault } from './faults.ts';
+
+/** The broker took the packet and said no: MQTT 5 only, a 3.1.1 broker acknowledges and throws it away. */
+export class PublishRefused extends Error {
+  readonly topic: string;
+  readonly reasonCode: number;
+
+  constructor(topic: string, reasonCode: number) {
+    super(`broker refused ${topic}: ${ReasonCodes[reasonCode as keyof typeof ReasonCodes]} (${reasonCode})`);
+    this.name = 'PublishRefused';
+    this.topic = topic;
+    this.reasonCode = reasonCode;
+  }
+}
+
+/** Whether a link that was online may have ended so with nothing wrong on either side. */
+export function isPassing(cause: Error): boolean {
+  const reasonCode = reasonCodeOf(cause);
+  // 139 server shutting down, 141 keep alive timeout
+  return reasonCode === undefined || reasonCode === 139 || reasonCode === 141;
+}
+
+export class ClosedBeforeConnack extends Error {
+  constructor() {
+    super('the broker closed the connection without a word');
+    this.name = 'ClosedBeforeConnack';
+  }
+}
+
+/** Mosquitto 2.0 hangs up on a client whose id another one took, without the reason that MQTT 5 has for it. */
+export class LinksDieYoung extends Error {
+  constructor() {
+    super('the broker keeps closing the connection soon after taking it');
+    this.name = 'LinksDieYoung';
+  }
+}
+
+export function reasonError(reasonCode: number): Error {
+  const reason = ReasonCodes[reasonCode as keyof typeof ReasonCodes] ?? 'unknown';
+  return Object.assign(new Error(`the broker disconnected us: ${reason}`), { code: reasonCode });
+}
+
+/** MQTT.js puts the reason code of the broker into `code`, where system errors have a word. */
+export function reasonCodeOf(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'number' && code > 0 ? code : undefined;
+}
+
+/** mqtt-packet's errors have neither a code nor a class of their own. */
+export function isParseError(error: Error): boolean {
+  return (
+    !('code' in error) &&
+    /^(Cannot parse|Invalid |Malformed|Packet|Unknown property|Not supported)/.test(error.message)
+  );
+}
+
+/** The fault an ended or failed connection stands for. `url` must hold no secrets. */
+export function explain(cause: Error, url: string): Fault {
+  const reasonCode = reasonCodeOf(cause);
+  const options = { cause };
+  switch (reasonCode) {
+    case 4: // 3.1.1 bad user name or password, 5 not authorized; MQTT 5 134 and 135
+    case 5:
+    case 134:
+    case 135:
+      return new Fault(
+        'BROKER_CREDENTIALS',
+        `the broker at ${url} does not accept our user name and password (reason ${reasonCode})`,
+        'check mqtt.username and mqtt.passwordFile (or HARKD_MQTT_PASSWORD); mosquitto keeps them with mosquitto_passwd',
+        options,
+      );
+    case 142:
+      return new Fault(
+        'BROKER_REFUSED',
+        `another client took over our client id at ${url}`,
+        'two daemons have the same site or client id: give each its own',
+        options,
+      );
+    case undefined:
+      break;
+    default:
+      return new Fault(
+        'BROKER_REFUSED',
+        `the broker at ${url} refused us: ${cause.message}`,
+        'the log of the broker says why; for mosquitto: journalctl -u mosquitto',
+        options,
+      );
+  }
+  if (cause instanceof LinksDieYoung) {
+    return new Fault(
+      'BROKER_REFUSED',
+      `${cause.message} at ${url}`,
+      'two daemons with the same site or client id throw each other out: give each its own; or read the log of the broker',
+      options,
+    );
+  }
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (cause instanceof ClosedBeforeConnack || isParseError(cause)) {
+    return new Fault(
+      'BROKER_REFUSED',
+      `what listens at ${url} does not answer as an MQTT broker: ${cause.message}`,
+      'check the port and the scheme: 1883 is mqtt, 8883 mqtts, 9001 often ws; or the broker is full',
+      options,
+    );
+  }
+  if (typeof code === 'string' && /CERT|TLS|SSL|EPROTO|UNABLE_TO_/.test(code)) {
+    return new Fault(
+      'BROKER_REFUSED',
+      `no trusted connection to ${url}: ${cause.message} (${code})`,
+      'the certificate of the broker must be valid for its host name and signed by an authority this machine trusts',
+      options,
+    );
+  }
+  return new Fault(
+    'BROKER_UNREACHABLE',
+    `no broker answers at ${url}: ${cause.message || code}`,
+    code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+      ? 'the host name is not known here: check its spelling and the network, or use the address'
+      : 'start the broker (sudo systemctl start mosquitto), check host, port and firewall, or run with --broker embedded',
+    options,
+  );
+}

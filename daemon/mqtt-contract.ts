@@ -1,0 +1,105 @@
+/**
+ * What users and their automations hold on to: the topics and the shapes of what is said on them. docs/mqtt.md says
+ * it in words; a change here is a breaking change.
+ */
+import type { Transcript } from './events.ts';
+
+/** Sent with JSON messages in MQTT 5 as user property `schema`; counts up when a field changes its meaning. */
+export const schemaVersion = '1';
+
+export type Topics = ReturnType<typeof topicsOf>;
+
+/** The topics of one daemon. `base` is `harkd/<site>`. */
+export function topicsOf(base: string) {
+  return {
+    status: `${base}/status`,
+    info: `${base}/info`,
+    health: `${base}/health`,
+    transcript: `${base}/transcript`,
+    transcriptText: `${base}/transcript/text`,
+    speech: `${base}/speech`,
+    mute: `${base}/mute`,
+    muteSet: `${base}/mute/set`,
+    event: `${base}/event`,
+    requests: `${base}/request/+`,
+    request: `${base}/request/`,
+    response: `${base}/response/`,
+  } as const;
+}
+
+/** A final, on `transcript`. `event_type` is what Home Assistant's event entities ask for. */
+export type TranscriptMessage = { readonly event_type: 'final' } & Transcript & {
+    /** Not live: left over by a run before, told before without an answer, or older than a few seconds. */
+    readonly replayed: boolean;
+  };
+
+/** On `health`. What cannot be measured is null, never 0: a graph must show a hole, not a calm machine. */
+export type HealthMessage = {
+  /** RFC 3339, UTC. */
+  readonly at: string;
+  readonly bootId: string;
+  readonly uptimeS: number;
+  readonly rssMb: number | null;
+  readonly cpuTempC: number | null;
+  readonly throttled: { readonly now: boolean | null; readonly sinceBoot: boolean | null };
+  readonly load: number | null;
+  readonly rtf: { readonly p50: number | null; readonly p95: number | null };
+  readonly latencyMs: { readonly p50: number | null; readonly p95: number | null };
+  readonly queue: { readonly depthS: number; readonly oldestMs: number; readonly dropped: number };
+  readonly microphone: {
+    readonly state: string;
+    readonly device: string | null;
+    readonly lastAudioMs: number | null;
+    readonly levelDbfs: number | null;
+    readonly restarts: number;
+    readonly overruns: number;
+  };
+  readonly recognizer: {
+    readonly state: string;
+    readonly provider: string | null;
+    readonly restarts: number;
+  };
+  readonly mqtt: {
+    readonly reconnects: number;
+    readonly outbox: number;
+    readonly outboxDropped: number;
+  };
+};
+
+/** Something that happened, on `event`. `at` is when, RFC 3339 UTC: after an outage these come late. */
+export type EventMessage = { readonly at: string } & (
+  | { readonly type: 'microphone-lost' | 'microphone-back'; readonly device: string }
+  /** Speech comes in faster than it can be recognised; said once, until the queue has been empty again. */
+  | { readonly type: 'overload'; readonly queuedS: number }
+  | {
+      readonly type: 'segment-dropped';
+      readonly segmentId: string;
+      readonly durationMs: number;
+      readonly reason: string;
+    }
+  /** The machine slows itself down: too hot, or too little power. */
+  | { readonly type: 'throttled'; readonly cpuTempC: number | null }
+  | { readonly type: 'recognizer-restarted' }
+  | {
+      readonly type: 'provider-fallback';
+      readonly requested: string;
+      readonly active: string;
+      readonly reason: string;
+    }
+  /** Finals were given up. `firstId` to `lastId`, in the order they were said. */
+  | {
+      readonly type: 'outbox-full';
+      readonly reason: 'count' | 'bytes' | 'age';
+      readonly dropped: number;
+      readonly droppedSinceStart: number;
+      readonly firstId: string;
+      readonly lastId: string;
+    }
+);
+
+export type Answer = {
+  readonly status: 'ok' | 'error';
+  readonly data: unknown;
+  readonly error?: string;
+  readonly transaction?: string | number;
+};

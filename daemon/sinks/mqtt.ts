@@ -1,0 +1,325 @@
+/**
+ * Says over MQTT what the daemon hears and how it is, and takes the mute switch from it. Topics, payloads, retain
+ * and QoS: docs/mqtt.md. Finals go through the outbox and are never lost; everything else is said while there is
+ * somebody to say it to.
+ */
+import { randomUUID } from 'node:crypto';
+import type { BrokerLink, Message, Protocol, Publication, Retry } from '../broker-connection.ts';
+import { connectBroker } from '../broker-connection.ts';
+import { PublishRefused } from '../broker-trouble.ts';
+import type { DaemonEvent, Emit, Sink } from '../events.ts';
+import { Fault } from '../faults.ts';
+import type { EventMessage, HealthMessage } from '../mqtt-contract.ts';
+import { topicsOf } from '../mqtt-contract.ts';
+import type { Outbox } from '../outbox.ts';
+import { memoryOutbox } from '../outbox.ts';
+import { sleep } from '../waiting.ts';
+import { answerTo, parseCommand } from './mqtt/commands.ts';
+import { deliverInOrder } from './mqtt/delivery.ts';
+import type { Happening } from './mqtt/happenings.ts';
+import { happenings } from './mqtt/happenings.ts';
+import { startHeartbeat } from './mqtt/heartbeat.ts';
+import { publicationsFor } from './mqtt/publications.ts';
+import { announceTrouble } from './mqtt/trouble.ts';
+
+export type MqttSinkOptions = {
+  readonly url: string;
+  /** `harkd/<site>`: no wildcards, no leading slash. */
+  readonly base: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Must be the daemon's own: two clients with one id throw each other out. Default: made from `base`. */
+  readonly clientId?: string | undefined;
+  /** `auto`: MQTT 5, and 3.1.1 where the broker does not speak it. */
+  readonly protocol?: 'auto' | Protocol | undefined;
+  /** Names this run of the daemon; the same as in health. */
+  readonly bootId?: string | undefined;
+  /** Called for every health message; its part about MQTT is added here. */
+  readonly health: () => Omit<HealthMessage, 'mqtt'>;
+  readonly info: () => Readonly<Record<string, unknown>>;
+  /** Where finals wait. Belongs to the caller, who closes it after this sink. */
+  readonly outbox: Outbox;
+  readonly muted?: boolean | undefined;
+  /** Somebody asks for mute on or off. The real state comes back as a `mute` event. */
+  readonly onMute: (muted: boolean) => void;
+  /** A message on a command topic was not obeyed: for the log. */
+  readonly onIgnored?: ((command: { readonly topic: string; readonly reason: string }) => void) | undefined;
+  readonly emit: Emit;
+  readonly healthIntervalS?: number | undefined;
+  /** A final that goes out later than this is marked as replayed. */
+  readonly replayAfterMs?: number | undefined;
+  readonly refusedRetryMs?: number | undefined;
+  readonly keepaliveS?: number | undefined;
+  readonly connectTimeoutMs?: number | undefined;
+  readonly ackTimeoutMs?: number | undefined;
+  readonly retry?: Partial<Retry> | undefined;
+};
+
+/** Changes of health that can wait are gathered for so long. */
+const healthDebounceMs = 1000;
+/** An outbox that fills or drains says so at most so often. */
+const outboxEventMs = 200;
+/** Events that wait for the broker; older ones are history by then. */
+const maxEvents = 200;
+/** Kept back from the deadline of `close` for the last word: `offline`, and DISCONNECT. At most a quarter of it. */
+const lastWordMs = 500;
+
+/**
+ * The sink. Connects at once and for as long as it is not closed; a broker that is away is no error, only a fault
+ * that is announced. Throws `Fault` CONFIG_INVALID for a url or base it cannot use.
+ */
+export function mqttSink(options: MqttSinkOptions): Sink {
+  const { base, outbox, emit } = options;
+  if (!/^[^/$+#\0][^+#\0]*$/u.test(base) || base.endsWith('/')) {
+    throw new Fault(
+      'CONFIG_INVALID',
+      `the mqtt base topic must not hold + or # nor begin or end with /, got ${JSON.stringify(base)}`,
+      'write it like harkd/kitchen',
+    );
+  }
+  const topics = topicsOf(base);
+  const bootId = options.bootId ?? randomUUID();
+  const healthIntervalS = options.healthIntervalS ?? 30;
+  const publications = publicationsFor(topics, bootId);
+  const trouble = announceTrouble({ emit, base, username: options.username });
+  const happeningsOf = happenings();
+  let muted = options.muted ?? false;
+  let speaking = false;
+  let throttled = false;
+  let closed = false;
+  let brokerState: 'connecting' | 'online' | 'offline' | undefined;
+
+  const connection = connectBroker({
+    url: options.url,
+    username: options.username,
+    password: options.password,
+    clientId: options.clientId ?? `harkd-${base.replace(/[^A-Za-z0-9]+/g, '-')}`,
+    protocol: options.protocol,
+    will: { topic: topics.status, payload: 'offline' },
+    keepaliveS: options.keepaliveS,
+    connectTimeoutMs: options.connectTimeoutMs,
+    ackTimeoutMs: options.ackTimeoutMs,
+    retry: options.retry,
+    onOnline,
+    onOffline: () => brokerIs('offline'),
+    onMessage: obey,
+    onTrouble(fault) {
+      brokerIs('offline');
+      trouble.connection(fault);
+    },
+    onWell: trouble.connectionWell,
+  });
+
+  // finals, and events (those in memory only): delivered in order, they wait for the broker
+  const delivery = {
+    link: () => connection.link(),
+    bootId,
+    replayAfterMs: options.replayAfterMs ?? 5000,
+    refusedRetryMs: options.refusedRetryMs ?? 60_000,
+    onRefused: trouble.refused,
+    onAccepted: trouble.accepted,
+  };
+  const finals = deliverInOrder({
+    ...delivery,
+    outbox,
+    publicationsOf: publications.transcript,
+    onDelivered: outboxChanged,
+  });
+  const events = deliverInOrder({
+    ...delivery,
+    outbox: memoryOutbox({ maxEntries: maxEvents }),
+    publicationsOf: publications.event,
+  });
+  outbox.onOverflow(({ reason, entries }) => {
+    tell({
+      type: 'outbox-full',
+      reason,
+      dropped: entries.length,
+      droppedSinceStart: outbox.dropped(),
+      firstId: entries.at(0)?.id ?? '',
+      lastId: entries.at(-1)?.id ?? '',
+    });
+    outboxChanged();
+  });
+
+  const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
+  setImmediate(() => {
+    if (!closed && brokerState === undefined) brokerIs('connecting');
+  });
+
+  function onOnline(link: BrokerLink): void {
+    // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained
+    link.subscribe([topics.muteSet, topics.requests]).then(
+      () => trouble.accepted(topics.muteSet),
+      (error: Error) => {
+        if (link === connection.link()) trouble.refused(topics.muteSet, error);
+      },
+    );
+    say(publications.status('online'));
+    say(publications.info(options.info()));
+    say(publications.mute(muted));
+    say(publications.speech(speaking));
+    heartbeat.within(0);
+    finals.linkChanged();
+    events.linkChanged();
+    brokerIs('online');
+  }
+
+  function brokerIs(state: 'connecting' | 'online' | 'offline'): void {
+    if (state === brokerState) return;
+    brokerState = state;
+    emit({ type: 'broker', state, url: connection.url });
+  }
+
+  /** Says it if somebody is there. What is retained is said again after every connect, the rest is lost. */
+  function say(publication: Publication): void {
+    const { topic } = publication;
+    const link = connection.link();
+    link?.publish(publication).then(
+      () => trouble.accepted(topic),
+      (error: Error) => {
+        if (error instanceof PublishRefused) trouble.refused(topic, error);
+      },
+    );
+  }
+
+  function tell(happening: Happening): void {
+    const createdAtMs = Date.now();
+    const message: EventMessage = { at: new Date(createdAtMs).toISOString(), ...happening };
+    events.append({ id: randomUUID(), createdAtMs, bootId, body: JSON.stringify(message) });
+  }
+
+  let outboxTimer: NodeJS.Timeout | undefined;
+  function outboxChanged(): void {
+    outboxTimer ??= setTimeout(emitOutbox, outboxEventMs);
+  }
+  function emitOutbox(): void {
+    clearTimeout(outboxTimer);
+    outboxTimer = undefined;
+    emit({ type: 'outbox', depth: outbox.depth(), dropped: outbox.dropped() });
+  }
+
+  function sayHealth(): void {
+    const health: HealthMessage = {
+      ...options.health(),
+      mqtt: {
+        reconnects: connection.reconnects(),
+        outbox: outbox.depth(),
+        outboxDropped: outbox.dropped(),
+      },
+    };
+    const wasThrottled = throttled;
+    throttled = health.throttled.now === true;
+    if (throttled && !wasThrottled) tell({ type: 'throttled', cpuTempC: health.cpuTempC });
+    // whoever reads it later must not take the health of a dead daemon for that of a living one
+    say(publications.health(health, 3 * healthIntervalS));
+  }
+
+  function obey(message: Message): void {
+    if (closed) return;
+    const command = parseCommand(message, topics);
+    switch (command.type) {
+      case 'mute':
+        options.onMute(command.muted);
+        return;
+      case 'request': {
+        const answer = answerTo(command, () => ({ at: new Date().toISOString(), bootId }));
+        say(publications.answer(command.name, answer, command.correlationData));
+        return;
+      }
+      case 'ignored':
+        options.onIgnored?.({ topic: command.topic, reason: command.reason });
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  function publish(event: DaemonEvent): void {
+    if (closed) return;
+    for (const happening of happeningsOf(event)) tell(happening);
+    switch (event.type) {
+      case 'transcript':
+        finals.append({
+          id: event.transcript.id,
+          createdAtMs: Date.now(),
+          bootId,
+          body: JSON.stringify(event.transcript),
+        });
+        outboxChanged();
+        heartbeat.within(healthDebounceMs);
+        return;
+      case 'speech-started':
+      case 'speech-ended':
+        speaking = event.type === 'speech-started';
+        say(publications.speech(speaking));
+        return;
+      case 'mute':
+        muted = event.muted;
+        say(publications.mute(muted));
+        heartbeat.within(0);
+        return;
+      case 'provider':
+        say(publications.info(options.info()));
+        heartbeat.within(0);
+        return;
+      case 'microphone':
+      case 'fault':
+      case 'recovered':
+      case 'ready':
+        // after the other listeners: what health says is folded from the same event
+        heartbeat.within(0);
+        return;
+      case 'recognizer':
+        heartbeat.within(event.state === 'restarting' || event.state === 'closed' ? 0 : healthDebounceMs);
+        return;
+      case 'segment-empty':
+      case 'segment-dropped':
+      case 'overrun':
+      case 'queue':
+        heartbeat.within(healthDebounceMs);
+        return;
+      case 'level':
+      case 'broker':
+      case 'outbox':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  async function close(deadlineMs: number): Promise<{ readonly undelivered: number }> {
+    const endAtMs = performance.now() + deadlineMs;
+    const leftMs = () => Math.max(0, endAtMs - performance.now());
+    const timers = new AbortController();
+    if (outbox.depth() > 0) connection.retryNow();
+    // events wait only where finals do: for them alone no stop is held up while the broker is away
+    const drained =
+      connection.link() === undefined ? finals.drained() : Promise.all([finals.drained(), events.drained()]);
+    await Promise.race([drained, sleep(deadlineMs - Math.min(lastWordMs, deadlineMs / 4), timers.signal)]);
+    closed = true;
+    finals.stop();
+    events.stop();
+    heartbeat.stop();
+    emitOutbox();
+    const link = connection.link();
+    if (link !== undefined) {
+      // said in words, because a clean DISCONNECT keeps the last will from being sent
+      const goodbye = link.publish(publications.status('offline')).catch(() => undefined);
+      await Promise.race([goodbye, sleep(leftMs(), timers.signal)]);
+    }
+    await connection.close(leftMs());
+    timers.abort();
+    return { undelivered: outbox.depth() };
+  }
+
+  let closing: Promise<{ readonly undelivered: number }> | undefined;
+  return {
+    name: 'mqtt',
+    publish,
+    close(deadlineMs) {
+      closing ??= close(deadlineMs);
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import type { BrokerLink, Publication } from '../../broker-connection.ts';
+import { PublishRefused } from '../../broker-trouble.ts';
+import type { Outbox, OutboxEntry } from '../../outbox.ts';
+
+export type DeliveryOptions = {
+  readonly outbox: Outbox;
+  readonly link: () => BrokerLink | undefined;
+  /** All of them must be acknowledged for the entry to be; each goes out after the one before it was. */
+  readonly publicationsOf: (entry: OutboxEntry, replayed: boolean) => readonly Publication[];
+  /** Entries made by another run are replayed by definition. */
+  readonly bootId: string;
+  /** Older than this when it goes out, an entry is replayed. By a clock that does not step. */
+  readonly replayAfterMs: number;
+  /** How long to wait after the broker took an entry and said no. It stays first: no promise is broken by skipping it. */
+  readonly refusedRetryMs: number;
+  readonly onRefused: (topic: string, refusal: PublishRefused) => void;
+  readonly onAccepted: (topic: string) => void;
+  readonly onDelivered?: () => void;
+};
+
+export type Delivery = {
+  readonly append: (entry: OutboxEntry) => void;
+  /** To be called when a link has come. */
+  readonly linkChanged: () => void;
+  /** Resolves when nothing is left to deliver. */
+  readonly drained: () => Promise<void>;
+  readonly stop: () => void;
+};
+
+/**
+ * Delivers an outbox over whatever link there is, one entry at a time: at least once, in order, acknowledged in the
+ * outbox only after the broker has.
+ *
+ * An entry goes out as *replayed* if a run before ours made it, if it went out before and the answer was lost (so a
+ * subscriber may have it twice), or if it is older than `replayAfterMs`. Everything else is live.
+ */
+export function deliverInOrder(options: DeliveryOptions): Delivery {
+  const { outbox } = options;
+  const appendedAtMs = new Map<string, number>();
+  let attemptedId: string | undefined;
+  let pausedUntilMs = 0;
+  let stopped = false;
+
+  // wake() before sleep() is not lost: `woken` remembers it
+  let woken = false;
+  let wakeSleeper = () => {};
+  const wake = () => {
+    woken = true;
+    wakeSleeper();
+  };
+  const sleepUntilWoken = () =>
+    new Promise<void>((resolve) => {
+      if (woken) resolve();
+      else wakeSleeper = resolve;
+    });
+
+  let drainedWaiters: (() => void)[] = [];
+  outbox.onOverflow(({ entries }) => {
+    for (const { id } of entries) appendedAtMs.delete(id);
+  });
+
+  function isReplayed(entry: OutboxEntry): boolean {
+    if (entry.bootId !== options.bootId || entry.id === attemptedId) return true;
+    const sinceMs = appendedAtMs.get(entry.id);
+    return sinceMs === undefined || performance.now() - sinceMs > options.replayAfterMs;
+  }
+
+  async function send(link: BrokerLink, entry: OutboxEntry): Promise<void> {
+    const publications = options.publicationsOf(entry, isReplayed(entry));
+    attemptedId = entry.id;
+    try {
+      for (const publication of publications) {
+        await link.publish(publication);
+        options.onAccepted(publication.topic);
+      }
+    } catch (error) {
+      // otherwise the link is lost and the next one will wake us
+      if (error instanceof PublishRefused) {
+        pausedUntilMs = performance.now() + options.refusedRetryMs;
+        setTimeout(wake, options.refusedRetryMs).unref();
+        options.onRefused(error.topic, error);
+      }
+      return;
+    }
+    await outbox.acknowledge(entry.id);
+    appendedAtMs.delete(entry.id);
+    options.onDelivered?.();
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      woken = false;
+      const entry = await outbox.peek();
+      if (entry === undefined) {
+        for (const resolve of drainedWaiters) resolve();
+        drainedWaiters = [];
+      }
+      const link = options.link();
+      if (stopped) return;
+      if (entry === undefined || link === undefined || performance.now() < pausedUntilMs) {
+        await sleepUntilWoken();
+      } else {
+        await send(link, entry);
+      }
+    }
+  }
+  void run();
+
+  return {
+    append(entry) {
+      appendedAtMs.set(entry.id, performance.now());
+      outbox.append(entry);
+      wake();
+    },
+    linkChanged() {
+      pausedUntilMs = 0;
+      wake();
+    },
+    drained: () =>
+      new Promise<void>((resolve) => {
+        drainedWaiters.push(resolve);
+        wake();
+      }),
+    stop() {
+      stopped = true;
+      wake();
+    },
+  };
+}
