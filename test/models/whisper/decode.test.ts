@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { type AttemptOptions, Decoding, likeliestNext } from '../../../models/whisper/decode.ts';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
 import { seededUniform } from '../../../models/whisper/sampling.ts';
+import { readGolden } from '../../golden.ts';
 import { pointing, type Script, scriptedDecoder, softmaxAt } from './scripted-session.ts';
 
 const shape: WhisperShape = {
@@ -166,6 +167,33 @@ decode('stops as soon as it goes in a circle', async () => {
   const attempt = await decoding.attempt(greedy);
   assert.is(attempt.ended, 'loop');
   assert.is(attempt.tokens.length, 12);
+});
+
+decode('what an independent implementation computed, decodes to its tokens and its average', async () => {
+  const golden = readGolden();
+  assert.is(golden.length, 10);
+  const suppressed = [1, 2, 3, 4, 5];
+  const own = { ...shape, vocabularySize: 1000, maxTextTokens: 64 };
+  for (const { avgLogProb, logits, name, steps, tokens } of golden) {
+    const decoder = scriptedDecoder({
+      shape: own,
+      score: (history) => {
+        // rows before the end of the prompt are asked for the no-speech probability only
+        const step = Math.max(history.length - prompt.tokens.length, 0);
+        assert.equal(history.slice(prompt.tokens.length), tokens.slice(0, step), `${name}, step ${step}`);
+        const row = logits.slice(step * 1000, (step + 1) * 1000);
+        for (const token of suppressed) row[token] = Number.NEGATIVE_INFINITY;
+        return row;
+      },
+    });
+    const decoding = new Decoding({ decoder, shape: own, endOfText, cross, prompt });
+    for (const temperature of [0, 1e-4]) {
+      const attempt = await decoding.attempt({ ...greedy, temperature, uniform: () => 0.5 });
+      assert.equal(attempt.tokens, tokens, name);
+      assert.is(attempt.tokens.length + 1, steps);
+      assert.ok(Math.abs(attempt.avgLogProb - avgLogProb) < 1e-5, `${name}: ${attempt.avgLogProb}`);
+    }
+  }
 });
 
 decode('sampling is reproducible, follows the distribution, and counts at temperature 1', async () => {

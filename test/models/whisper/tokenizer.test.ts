@@ -4,6 +4,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Fault, type FaultCode } from '../../../daemon/faults.ts';
 import { readTokenizer } from '../../../models/whisper/tokenizer.ts';
+import { readGolden } from '../../golden.ts';
+import { randomFrom } from '../../random.ts';
 
 const repoDir = path.join(import.meta.dirname, '../../../..');
 const read = (file: string): string => readFileSync(path.join(repoDir, file), 'utf8');
@@ -21,15 +23,10 @@ const cases = JSON.parse(read('test/golden/tokenizer/encodings.json')) as Record
   readonly Case[]
 >;
 
-/** mulberry32: small, seeded, good enough to draw test cases. */
+/** Whole numbers below a bound, the same on every run. */
 function draws(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const random = randomFrom(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 const faultOf = (action: () => unknown): FaultCode | undefined => {
@@ -89,10 +86,7 @@ tokenizer('the words of the embedded model survive, with the space each begins w
 });
 
 tokenizer('the golden tokens decode to the golden text', () => {
-  const golden = JSON.parse(read('test/golden/nano/golden.json')) as readonly {
-    readonly tokens: readonly number[];
-    readonly text: string;
-  }[];
+  const golden = readGolden();
   assert.is(golden.length, 10);
   for (const { tokens, text } of golden) {
     assert.is(embedded.decode(tokens), ` ${text}`);
