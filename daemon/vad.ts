@@ -15,7 +15,7 @@ export type Vad = {
 
 /**
  * Silero VAD, version 5 and 6: one graph, one frame at a time, with state handed from frame to frame.
- * in `input` float32 [1, 64 + 512], `state` float32 [2, 1, 128], `sr` int64 []; out `output` float32 [1, 1],
+ * in `input` float32 [1, 64 + 512], `state` float32 [2, 1, 128], in the published graph `sr` int64 []; out `output` float32 [1, 1],
  * `stateN` float32 [2, 1, 128]. Source: snakers4/silero-vad, src/silero_vad/utils_vad.py, OnnxWrapper.
  *
  * `detectSpeech` takes frames of at most 512 samples, one call at a time, in order. A shorter one is heard as if
@@ -31,8 +31,10 @@ export async function openSileroVad(
 
   const window = new Float32Array(contextSamples + frameSamples);
   const input: Tensor = { type: 'float32', dims: [1, window.length], data: window };
+  // the published graph asks for the sampling rate, ours is compiled for it
   const rate: Tensor = { type: 'int64', dims: [], data: BigInt64Array.of(BigInt(sampleRateHz)) };
   const probability = { type: 'float32', dims: [1, 1], data: new Float32Array(1) } as const satisfies Tensor;
+  const rateIfAsked = session.inputNames.includes('sr') ? { sr: rate } : {};
   // the graph reads one while it writes the other
   let state = zeroState();
   let nextState = zeroState();
@@ -53,7 +55,7 @@ export async function openSileroVad(
     window.fill(0, contextSamples + samples.length);
     expectedSample = startSample + samples.length;
 
-    await session.run({ input, state, sr: rate }, ['output', 'stateN'], {
+    await session.run({ input, state, ...rateIfAsked }, ['output', 'stateN'], {
       output: probability,
       stateN: nextState,
     });

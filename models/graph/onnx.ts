@@ -77,10 +77,13 @@ export type OnnxNode = {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 };
 
-/** A graph's input, output or inner value. A dimension is a number, a name, or unknown. */
+/**
+ * A graph's input, output or inner value. A dimension is a number, a name, or unknown. The branches of an If may
+ * leave their values without a type, to be inferred.
+ */
 export type OnnxValue = {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: ElementType | undefined;
   readonly dims: readonly (number | string | undefined)[];
 };
 
@@ -189,6 +192,7 @@ function writeNode(node: OnnxNode): MessageWriter {
 }
 
 function writeValue(value: OnnxValue): MessageWriter {
+  if (value.type === undefined) return new MessageWriter().string(1, value.name);
   const shape = new MessageWriter();
   for (const dim of value.dims) {
     const dimension = new MessageWriter();
@@ -387,7 +391,7 @@ function readDimension(field: Field): number | string | undefined {
   return undefined;
 }
 
-function readValue(bytes: Uint8Array): OnnxValue {
+function readValue(bytes: Uint8Array, depth: number): OnnxValue {
   let name = '';
   let code = 0n;
   const dims: (number | string | undefined)[] = [];
@@ -403,7 +407,8 @@ function readValue(bytes: Uint8Array): OnnxValue {
       }
     }
   }
-  return { name, type: elementTypeOf(code, `value ${name}`), dims };
+  const inferred = code === 0n && depth > 0;
+  return { name, type: inferred ? undefined : elementTypeOf(code, `value ${name}`), dims };
 }
 
 function readGraph(bytes: Uint8Array, depth: number): OnnxGraph {
@@ -418,9 +423,9 @@ function readGraph(bytes: Uint8Array, depth: number): OnnxGraph {
     if (field.number === 1) nodes.push(readNode(field.bytes(), depth));
     else if (field.number === 2) name = field.string();
     else if (field.number === 5) initializers.push(readTensor(field.bytes()));
-    else if (field.number === 11) inputs.push(readValue(field.bytes()));
-    else if (field.number === 12) outputs.push(readValue(field.bytes()));
-    else if (field.number === 13) values.push(readValue(field.bytes()));
+    else if (field.number === 11) inputs.push(readValue(field.bytes(), depth));
+    else if (field.number === 12) outputs.push(readValue(field.bytes(), depth));
+    else if (field.number === 13) values.push(readValue(field.bytes(), depth));
   }
   return { name, nodes, initializers, inputs, outputs, values };
 }
