@@ -20,6 +20,18 @@ function notAbove(lower: string, upper: string): Rule {
 const rules: readonly Rule[] = [
   notAbove('vad.endThreshold', 'vad.threshold'),
   {
+    keys: ['vad.minSpeechMs', 'vad.maxSegmentS'],
+    // a segment that has to be cut needs enough speech on both sides of the cut (daemon/segmenter.ts)
+    check: (minSpeechMs, maxSegmentS) =>
+      Number(minSpeechMs) < Number(maxSegmentS) * 250
+        ? undefined
+        : {
+            got: show(minSpeechMs),
+            expected: `less than a fourth of vad.maxSegmentS, which is ${show(maxSegmentS)}`,
+            hint: '',
+          },
+  },
+  {
     keys: ['mqtt.passwordFile', 'mqtt.password'],
     check: (file, password) =>
       file === undefined || password === undefined

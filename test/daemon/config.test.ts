@@ -260,6 +260,10 @@ loadTest('checks keys that bind each other', () => {
     message('vad: { threshold: 0.3 }'),
     /vad\.endThreshold is 0\.35, expected at most vad\.threshold/,
   );
+  assert.match(
+    message('vad: { minSpeechMs: 500, maxSegmentS: 2 }'),
+    /vad\.minSpeechMs is 500, expected less than a fourth of vad\.maxSegmentS, which is 2/,
+  );
   assert.match(message('mqtt: { password: x }'), /mqtt\.username is not set, expected a user name/);
   assert.match(
     message('mqtt: { username: u, password: x, passwordFile: /y }'),
