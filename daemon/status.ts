@@ -1,6 +1,7 @@
 import { type Config, hideSecrets } from './config.ts';
 import { schemaVersion } from './config-schema.ts';
 import type { Component, DaemonEvent } from './events.ts';
+import type { HealthMessage } from './mqtt-contract.ts';
 
 type Of<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
 
@@ -166,14 +167,14 @@ export function healthPayload(
   status: Status,
   readings: HealthReadings,
   run: { readonly nowMs: number; readonly bootId: string; readonly uptimeS: number },
-) {
+): HealthMessage {
   const { microphone, recognizer, queue, broker, outbox, recent } = status;
   const silentMs =
     microphone.lastAudioAtMs === undefined ? undefined : Math.max(0, run.nowMs - microphone.lastAudioAtMs);
   return {
     at: new Date(run.nowMs).toISOString(),
     bootId: run.bootId,
-    uptimeS: rounded(run.uptimeS, 0),
+    uptimeS: Math.round(run.uptimeS),
     rssMb: rounded(readings.rssMb, 1),
     cpuTempC: rounded(readings.cpuTempC, 1),
     throttled: { now: readings.throttled.now ?? null, sinceBoot: readings.throttled.sinceBoot ?? null },
@@ -186,9 +187,13 @@ export function healthPayload(
       recent.map(({ latencyMs }) => latencyMs),
       0,
     ),
-    queue: { depthS: rounded(queue.depthS, 1), oldestMs: rounded(queue.oldestMs, 0), dropped: queue.dropped },
+    queue: {
+      depthS: Number(queue.depthS.toFixed(1)),
+      oldestMs: Math.round(queue.oldestMs),
+      dropped: queue.dropped,
+    },
     microphone: {
-      state: microphone.state ?? null,
+      state: microphone.state ?? 'closed',
       device: microphone.device ?? null,
       lastAudioMs: rounded(silentMs, 0),
       levelDbfs: rounded(microphone.levelDbfs, 1),
@@ -196,7 +201,7 @@ export function healthPayload(
       overruns: microphone.overruns,
     },
     recognizer: {
-      state: recognizer.state ?? null,
+      state: recognizer.state ?? 'closed',
       provider: status.provider?.active ?? null,
       restarts: recognizer.restarts,
     },
@@ -207,8 +212,6 @@ export function healthPayload(
     },
   };
 }
-
-export type HealthPayload = ReturnType<typeof healthPayload>;
 
 /** What does not change while the daemon runs. */
 export type InfoFacts = {

@@ -158,3 +158,37 @@ export async function readMachine(options: MachineOptions): Promise<MachineReadi
   ]);
   return { cpuTempC, throttled, load, rssMb, board };
 }
+
+/** A machine that is read again and again, for those who must not wait: `readings` answers the last ones. */
+export type MachineWatch = { readonly readings: () => MachineReadings; readonly close: () => void };
+
+/** Reads now and then every `intervalMs`, never twice at once. `pids` is asked anew each time: processes come and go. */
+export function watchMachine(
+  options: Omit<MachineOptions, 'pids'> & {
+    readonly pids: () => readonly number[];
+    readonly intervalMs: number;
+  },
+): MachineWatch {
+  const { pids, intervalMs, ...rest } = options;
+  let last: MachineReadings = {
+    cpuTempC: undefined,
+    throttled: { now: undefined, sinceBoot: undefined },
+    load: undefined,
+    rssMb: undefined,
+    board: undefined,
+  };
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+  async function readOnce(): Promise<void> {
+    last = await readMachine({ ...rest, pids: pids() });
+    if (!closed) timer = setTimeout(readOnce, intervalMs).unref();
+  }
+  void readOnce();
+  return {
+    readings: () => last,
+    close: () => {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -63,8 +63,15 @@ test('health before anything happened is null where nothing is known, and never 
     rtf: { p50: null, p95: null },
     latencyMs: { p50: null, p95: null },
     queue: { depthS: 0, oldestMs: 0, dropped: 0 },
-    microphone: { state: null, device: null, lastAudioMs: null, levelDbfs: null, restarts: 0, overruns: 0 },
-    recognizer: { state: null, provider: null, restarts: 0 },
+    microphone: {
+      state: 'closed',
+      device: null,
+      lastAudioMs: null,
+      levelDbfs: null,
+      restarts: 0,
+      overruns: 0,
+    },
+    recognizer: { state: 'closed', provider: null, restarts: 0 },
     mqtt: { reconnects: 0, outbox: 0, outboxDropped: 0 },
   });
 });

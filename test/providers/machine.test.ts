@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type MachineReadings, readMachine } from '../../providers/machine.ts';
+import { type MachineReadings, readMachine, watchMachine } from '../../providers/machine.ts';
 
 const folders: string[] = [];
 
@@ -124,6 +124,28 @@ test('knows nothing of a machine that says nothing', async () => {
 
 test('leaves out processes that are gone', async () => {
   assert.is((await read(pi4, undefined, [101, 999])).rssMb, 153.6);
+});
+
+test('keeps the last readings for those who cannot wait', async () => {
+  const root = machineOf(pi4);
+  let asked = 0;
+  const watch = watchMachine({
+    root,
+    vcgencmd: async () => undefined,
+    intervalMs: 1,
+    pids: () => {
+      asked++;
+      return [100];
+    },
+  });
+  assert.is(watch.readings().load, undefined, 'nothing is known before the first reading');
+  while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.is(watch.readings().load, 0.52);
+  assert.is(watch.readings().rssMb, 81.92);
+  watch.close();
+  const askedAtClose = asked;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.is(asked, askedAtClose);
 });
 
 test('reads this machine', async () => {
