@@ -46,9 +46,9 @@ export function applyTimestampRules(
   }
 
   const afterTimestamp = isTimestamp(sampled.at(-1));
-  const pairOpen = afterTimestamp && sampled.length >= 2 && !isTimestamp(sampled.at(-2));
-  if (afterTimestamp && !pairOpen) forbid(firstTimestamp, logits.length);
-  if (pairOpen) {
+  const pieceClosed = afterTimestamp && sampled.length >= 2 && !isTimestamp(sampled.at(-2));
+  if (afterTimestamp && !pieceClosed) forbid(firstTimestamp, logits.length);
+  if (pieceClosed) {
     const endOfTextLogit = logits[endOfText] as number;
     forbid(0, firstTimestamp);
     logits[endOfText] = endOfTextLogit;
@@ -56,7 +56,7 @@ export function applyTimestampRules(
 
   const latest = sampled.findLast(isTimestamp);
   // the end of one piece may be the start of the next; everywhere else time must have passed
-  if (latest !== undefined) forbid(firstTimestamp, pairOpen ? latest : latest + 1);
+  if (latest !== undefined) forbid(firstTimestamp, pieceClosed ? latest : latest + 1);
 
   let likeliestText = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < firstTimestamp; i++) likeliestText = Math.max(likeliestText, logits[i] as number);

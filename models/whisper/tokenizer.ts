@@ -172,6 +172,7 @@ export function readTokenizer(json: string, vocabularySize: number): Tokenizer {
       throw invalid((cause as Error).message, cause);
     }
   })();
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
   const normalize = readNormalizer(normalizer);
   const toWords = readPreTokenizer(preTokenizer);
 
@@ -188,8 +189,10 @@ export function readTokenizer(json: string, vocabularySize: number): Tokenizer {
         const piece = pieces[token];
         if (piece !== undefined && token < firstTimestamp && !hidden.has(token)) appendBytes(piece, bytes);
       }
-      // `stream` keeps an unfinished last character back instead of writing U+FFFD for it
-      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes), { stream: true });
+      // `stream` keeps an unfinished last character back instead of writing U+FFFD for it; then it is dropped
+      const text = utf8.decode(Uint8Array.from(bytes), { stream: true });
+      utf8.decode();
+      return text;
     },
   };
 }
