@@ -93,6 +93,18 @@ export type Transcript = {
   readonly microphone: string;
 };
 
+/**
+ * Interim text of a segment that is still being spoken, as on `<base>/transcript/partial`. `id` is that of the final
+ * to come, `rev` counts up from 1. The first `stableChars` UTF-16 code units of `text` will not change any more.
+ */
+export type PartialTranscript = {
+  readonly id: string;
+  readonly rev: number;
+  readonly text: string;
+  readonly stableChars: number;
+  readonly language: string;
+};
+
 /** Who is in trouble, or well again. */
 export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider';
 
@@ -100,6 +112,7 @@ export type DaemonEvent =
   | { readonly type: 'speech-started'; readonly atMs: number }
   | { readonly type: 'speech-ended'; readonly atMs: number }
   | { readonly type: 'transcript'; readonly transcript: Transcript }
+  | { readonly type: 'partial'; readonly partial: PartialTranscript }
   /** The recognizer heard nothing it would put its name to. */
   | {
       readonly type: 'segment-empty';

@@ -17,6 +17,7 @@ export function topicsOf(base: string) {
     health: `${base}/health`,
     transcript: `${base}/transcript`,
     transcriptText: `${base}/transcript/text`,
+    transcriptPartial: `${base}/transcript/partial`,
     speech: `${base}/speech`,
     mute: `${base}/mute`,
     muteSet: `${base}/mute/set`,

@@ -21,6 +21,10 @@ export const everyEvent: { readonly [T in DaemonEvent['type']]: Extract<DaemonEv
   'speech-started': { type: 'speech-started', atMs: 1 },
   'speech-ended': { type: 'speech-ended', atMs: 2 },
   transcript: { type: 'transcript', transcript },
+  partial: {
+    type: 'partial',
+    partial: { id: 'boot-1', rev: 2, text: 'turn on the', stableChars: 7, language: 'en' },
+  },
   'segment-empty': { type: 'segment-empty', segmentId: 's', durationMs: 500, rejected: 'no-speech' },
   'segment-dropped': { type: 'segment-dropped', segmentId: 's', durationMs: 500, reason: 'queue-full' },
   fault: { type: 'fault', component: 'broker', code: 'BROKER_UNREACHABLE', message: 'gone', hint: 'wait' },

@@ -125,7 +125,8 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
         write('debug', event.type.replace('-', ' '), fields(event));
         return;
       case 'level':
-        // once a second for ever; health has it
+      case 'partial':
+        // once a second and more; health has the one, the final of the other follows
         return;
       default:
         event satisfies never;

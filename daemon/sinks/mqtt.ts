@@ -249,6 +249,9 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         outboxChanged();
         heartbeat.within(healthDebounceMs);
         return;
+      case 'partial':
+        say(publications.partial(event.partial));
+        return;
       case 'speech-started':
       case 'speech-ended':
         speaking = event.type === 'speech-started';

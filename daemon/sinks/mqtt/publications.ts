@@ -1,5 +1,5 @@
 import type { Publication } from '../../broker-connection.ts';
-import type { Transcript } from '../../events.ts';
+import type { PartialTranscript, Transcript } from '../../events.ts';
 import type { Answer, HealthMessage, Topics, TranscriptMessage } from '../../mqtt-contract.ts';
 import { schemaVersion } from '../../mqtt-contract.ts';
 import type { OutboxEntry } from '../../outbox.ts';
@@ -20,6 +20,15 @@ export function publicationsFor(topics: Topics, bootId: string) {
       ...state(topics.health, JSON.stringify(health)),
       ...json,
       expiryS,
+    }),
+    partial: ({ id, rev, text, stableChars }: PartialTranscript): Publication => ({
+      topic: topics.transcriptPartial,
+      payload: JSON.stringify({ id, rev, text, stableChars }),
+      qos: 0,
+      retain: false,
+      ...json,
+      // said too late it would only undo what stands there
+      expiryS: 5,
     }),
     speech: (speaking: boolean): Publication => ({
       topic: topics.speech,

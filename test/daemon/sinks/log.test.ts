@@ -15,12 +15,15 @@ function collect(events: readonly DaemonEvent[], nowMs: () => number = () => 0):
 
 const levelsOf = (events: readonly DaemonEvent[]) => collect(events).map((line) => line.level);
 
+const wordsFor = ({ type }: DaemonEvent) =>
+  type === 'level' || type === 'partial' ? 0 : type === 'transcript' ? 2 : 1;
+
 const test = suite('log sink');
 
-test('has words for every event but the level', () => {
+test('has words for every event but the level and partials', () => {
   for (const event of Object.values(everyEvent)) {
     const lines = collect([event]);
-    assert.is(lines.length, event.type === 'level' ? 0 : event.type === 'transcript' ? 2 : 1, event.type);
+    assert.is(lines.length, wordsFor(event), event.type);
     for (const { message, fields } of lines) {
       assert.not.match(message, /undefined|\[object|NaN/);
       assert.is(fields?.['event'], event.type);
