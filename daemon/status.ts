@@ -88,6 +88,7 @@ export function fold(status: Status, event: DaemonEvent): Status {
       const recent = [...status.recent, { rtf, latencyMs }].slice(-recentFinals);
       return { ...status, transcripts: status.transcripts + 1, recent };
     }
+    case 'partial':
     case 'segment-empty':
       return status;
     case 'segment-dropped':

@@ -135,6 +135,24 @@ test('a lost microphone is in health and on the event topic at once, and so is i
   );
 });
 
+test('interim text comes at QoS 0, not retained, and expires before it could be mistaken for news', async (world) => {
+  const listener = await listen(world);
+  const { sink } = await start(world);
+  sink.publish({
+    type: 'partial',
+    partial: { id: 'boot-1', rev: 3, text: 'turn on the', stableChars: 7, language: 'en' },
+  });
+  const [message] = await listener.until(`${base}/transcript/partial`, ({ length }) => length === 1);
+  assert.equal(JSON.parse(message?.text ?? ''), {
+    id: 'boot-1',
+    rev: 3,
+    text: 'turn on the',
+    stableChars: 7,
+  });
+  assert.equal([message?.qos, message?.retained], [0, false]);
+  assert.is(message?.properties?.messageExpiryInterval, 5);
+});
+
 test('speech is ON and OFF, and only the microphone changes when health may wait', async (world) => {
   const listener = await listen(world);
   const { sink } = await start(world);
