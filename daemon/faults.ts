@@ -28,6 +28,7 @@ export const exitCodeByFault = {
   MODEL_CHECKSUM_MISMATCH: 78,
   MODEL_INVALID: 78,
   MODEL_UNSUPPORTED: 78,
+  MODEL_CACHE_UNWRITABLE: 78,
 } as const satisfies Record<string, number>;
 
 export type FaultCode = keyof typeof exitCodeByFault;

@@ -1,17 +1,29 @@
 /**
- * The part of `npm run build` that makes models: puts into dist what the daemon needs and tsc does not write.
- * Run as `node dist/models/build.js`; every step may be repeated.
+ * What `npm run build` does after tsc: makes the models that ship with the package ready to run. Each step answers
+ * one line; a step that fails ends the build.
  */
 import path from 'node:path';
-import { bringVad } from './vad/bring.ts';
+import { compile } from './compiler/compile.ts';
+import { verifyModel } from './manifest.ts';
 
-const distDir = path.join(import.meta.dirname, '..');
-const rootDir = path.join(distDir, '..');
+/** dist/models, where this program lies when it runs. */
+const builtDir = import.meta.dirname;
+const sourceDir = path.join(builtDir, '../../models');
 
-/** Each step answers the path of what it made. */
-const steps: readonly (() => Promise<string>)[] = [() => bringVad(rootDir, distDir)];
-
-for (const step of steps) {
-  const made = await step();
-  process.stdout.write(`${path.relative(rootDir, made)}\n`);
+function compileEmbedded(): string {
+  const card = verifyModel(path.join(sourceDir, 'embedded'));
+  const { model, cached, report } = compile(
+    path.join(sourceDir, 'embedded'),
+    path.join(builtDir, 'embedded'),
+  );
+  const name = `${card?.name} (${model.options.weights}, ${model.key.slice(0, 8)})`;
+  if (cached) return `${name} is compiled already`;
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const sizes = `${megabytes(report.bytesBefore)} MB to ${megabytes(report.bytesAfter)} MB`;
+  const operators = `${report.operatorsBefore} operators to ${report.operatorsAfter}`;
+  return `${name} compiled in ${report.durationMs} ms: ${sizes}, ${operators}`;
 }
+
+const steps: readonly (() => string)[] = [compileEmbedded];
+
+for (const step of steps) process.stdout.write(`models: ${step()}\n`);

@@ -1,0 +1,88 @@
+/** A compiled model: a directory with two graphs, their weights, and `compiled.json`, which says what they are. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Fault } from '../../daemon/faults.ts';
+import { type FileList, isFileList, verifyFiles } from '../files.ts';
+import type { WhisperShape } from '../whisper/graphs.ts';
+import type { TokenRules } from './architecture.ts';
+import type { WeightFormat } from './matrix.ts';
+
+export const descriptionFile = 'compiled.json';
+/** Raised when `compiled.json` changes its meaning; the graphs have a version of their own. */
+const descriptionVersion = 1;
+
+export type CompileReport = {
+  /** Nodes: of the graphs as the usual exporter writes them, and of ours. */
+  readonly operatorsBefore: number;
+  readonly operatorsAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly durationMs: number;
+};
+
+export type CompiledModel = {
+  readonly format: typeof descriptionVersion;
+  /** SHA-256 of what the graphs were made from: the source files, the options and the compiler's version. */
+  readonly key: string;
+  readonly compilerVersion: string;
+  readonly options: {
+    readonly weights: WeightFormat;
+    readonly exceptions: Readonly<Record<string, WeightFormat>>;
+    readonly inspect: boolean;
+  };
+  readonly shape: WhisperShape;
+  readonly tokens: TokenRules;
+  readonly sources: FileList;
+  /** Everything in the directory but `compiled.json`. */
+  readonly files: FileList;
+  readonly report: CompileReport;
+};
+
+export type OpenedModel = CompiledModel & {
+  readonly dir: string;
+  readonly encoderPath: string;
+  readonly decoderPath: string;
+};
+
+const remedy = 'delete the directory and compile the model again with harkd models compile';
+
+function isDescription(value: Partial<CompiledModel> | null): value is CompiledModel {
+  return (
+    value?.format === descriptionVersion &&
+    typeof value.key === 'string' &&
+    typeof value.shape === 'object' &&
+    typeof value.tokens === 'object' &&
+    isFileList(value.files) &&
+    ['encoder.onnx', 'decoder.onnx'].every((name) => Object.hasOwn(value.files ?? {}, name))
+  );
+}
+
+/** What `dir` says of itself; undefined if it is no compiled model of this version. Hashes nothing. */
+export function readDescription(dir: string): CompiledModel | undefined {
+  const file = path.join(dir, descriptionFile);
+  if (!existsSync(file)) return undefined;
+  try {
+    const description = JSON.parse(readFileSync(file, 'utf8')) as Partial<CompiledModel> | null;
+    return isDescription(description) ? description : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Opens a compiled model after hashing every file of it. Needs nothing of the directory it was compiled from.
+ * Throws `Fault`: MODEL_MISSING, MODEL_CHECKSUM_MISMATCH (the file and both hashes).
+ */
+export function openCompiled(dir: string): OpenedModel {
+  const description = readDescription(dir);
+  if (description === undefined) {
+    throw new Fault('MODEL_MISSING', `there is no compiled model at ${dir}`, remedy);
+  }
+  verifyFiles(dir, description.files, descriptionFile, remedy);
+  return {
+    ...description,
+    dir,
+    encoderPath: path.join(dir, 'encoder.onnx'),
+    decoderPath: path.join(dir, 'decoder.onnx'),
+  };
+}

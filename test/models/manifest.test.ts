@@ -1,0 +1,79 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Fault } from '../../daemon/faults.ts';
+import { readCard, verifyModel } from '../../models/manifest.ts';
+import { embeddedModelDir } from '../golden.ts';
+import { temporaryDir } from '../graph-files.ts';
+
+const manifest = suite('manifest');
+
+function faultOf(run: () => unknown): Fault {
+  try {
+    run();
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error('expected a fault, nothing was thrown');
+}
+
+function copyOfModel(): string {
+  const dir = path.join(temporaryDir(), 'model');
+  cpSync(embeddedModelDir, dir, { recursive: true });
+  return dir;
+}
+
+manifest('the embedded model is what its card says', () => {
+  const card = verifyModel(embeddedModelDir);
+  assert.is(card?.name, 'nano');
+  assert.is(card?.licence, 'MIT');
+  assert.equal(card?.languages, ['en']);
+  assert.ok((card?.segment.paddingBeforeMs ?? 0) >= 100);
+});
+
+manifest('the corrupt file is named with both hashes', () => {
+  const dir = copyOfModel();
+  const file = path.join(dir, 'model.safetensors');
+  const bytes = readFileSync(file);
+  bytes.writeUInt8(bytes.readUInt8(5_000_000) ^ 0x80, 5_000_000);
+  writeFileSync(file, bytes);
+  const fault = faultOf(() => verifyModel(dir));
+  assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
+  const promised = readCard(dir)?.files['model.safetensors']?.sha256;
+  assert.match(
+    fault.message,
+    new RegExp(`model.safetensors has sha256 [0-9a-f]{64}, its card says ${promised}`),
+  );
+});
+
+manifest('a file that is gone is missing, a card that is gone is none', () => {
+  const dir = copyOfModel();
+  rmSync(path.join(dir, 'tokenizer.json'));
+  assert.is(faultOf(() => verifyModel(dir)).code, 'MODEL_MISSING');
+  rmSync(path.join(dir, 'card.json'));
+  assert.is(verifyModel(dir), undefined);
+});
+
+manifest('a wrong card is told all its problems at once', () => {
+  const dir = copyOfModel();
+  const file = path.join(dir, 'card.json');
+  const { licence: _, ...card } = JSON.parse(readFileSync(file, 'utf8'));
+  const wrong = {
+    ...card,
+    languages: 'en',
+    files: { '../../etc/passwd': { bytes: 1, sha256: '0'.repeat(64) } },
+    extra: 1,
+  };
+  writeFileSync(file, JSON.stringify(wrong));
+  const fault = faultOf(() => readCard(dir));
+  assert.is(fault.code, 'MODEL_INVALID');
+  for (const problem of ['licence is undefined', 'languages is "en"', 'files is', 'extra is no field']) {
+    assert.match(fault.message, problem);
+  }
+  writeFileSync(file, '{');
+  assert.match(faultOf(() => readCard(dir)).message, 'not JSON');
+});
+
+manifest.run();
