@@ -143,9 +143,8 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   });
 
   const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
-  setImmediate(() => {
-    if (!closed && brokerState === undefined) brokerIs('connecting');
-  });
+  // not from inside this call: whoever listens to us does not have us yet
+  queueMicrotask(() => brokerIs('connecting'));
 
   function onOnline(link: BrokerLink): void {
     // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained

@@ -91,12 +91,14 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
     while (!stopped) {
       woken = false;
       const entry = await outbox.peek();
+      if (stopped) return;
       if (entry === undefined) {
+        // something came while we looked
+        if (woken) continue;
         for (const resolve of drainedWaiters) resolve();
         drainedWaiters = [];
       }
       const link = options.link();
-      if (stopped) return;
       if (entry === undefined || link === undefined || performance.now() < pausedUntilMs) {
         await sleepUntilWoken();
       } else {
