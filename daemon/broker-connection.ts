@@ -325,8 +325,8 @@ class Connection implements BrokerConnection {
     if (attempt !== this.#attempt) return;
     this.#attempt = undefined;
     const { client } = attempt;
+    for (const reject of [...attempt.waiting]) reject(new Error(`link lost: ${cause.message}`));
     client.end(true);
-    for (const reject of [...attempt.waiting]) reject(new Error('link lost'));
 
     clearTimeout(this.#wellTimer);
     const wasOnline = attempt.link !== undefined;
