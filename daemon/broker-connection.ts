@@ -351,8 +351,9 @@ class Connection implements BrokerConnection {
     }
 
     // a link that was well and went away is no trouble yet: the first reconnect mostly finds the broker back
-    const passing = wasOnline && isPassing(cause) && this.#diedYoung < 3;
-    const fault = passing ? undefined : explain(this.#diedYoung >= 3 ? new LinksDieYoung() : cause, this.url);
+    const passing = wasOnline && isPassing(cause);
+    const harmless = passing && this.#diedYoung < 3;
+    const fault = harmless ? undefined : explain(passing ? new LinksDieYoung() : cause, this.url);
     const { credentialsMs } = this.#retry;
     const slow = fault?.code === 'BROKER_CREDENTIALS';
     this.#schedule(

@@ -46,6 +46,8 @@ export type MqttSinkOptions = {
   readonly onIgnored?: ((command: { readonly topic: string; readonly reason: string }) => void) | undefined;
   readonly emit: Emit;
   readonly healthIntervalS?: number | undefined;
+  /** Changes of health that can wait are gathered for so long. */
+  readonly healthDebounceMs?: number | undefined;
   /** A final that goes out later than this is marked as replayed. */
   readonly replayAfterMs?: number | undefined;
   readonly refusedRetryMs?: number | undefined;
@@ -55,8 +57,6 @@ export type MqttSinkOptions = {
   readonly retry?: Partial<Retry> | undefined;
 };
 
-/** Changes of health that can wait are gathered for so long. */
-const healthDebounceMs = 1000;
 /** An outbox that fills or drains says so at most so often. */
 const outboxEventMs = 200;
 /** Events that wait for the broker; older ones are history by then. */
@@ -80,6 +80,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   const topics = topicsOf(base);
   const bootId = options.bootId ?? randomUUID();
   const healthIntervalS = options.healthIntervalS ?? 30;
+  const healthDebounceMs = options.healthDebounceMs ?? 1000;
   const publications = publicationsFor(topics, bootId);
   const trouble = announceTrouble({ emit, base, username: options.username });
   const happeningsOf = happenings();

@@ -5,6 +5,7 @@ import { startEmbeddedBroker } from '../../../daemon/broker.ts';
 import type { Listener } from '../../fixtures/broker.ts';
 import { listenTo } from '../../fixtures/broker.ts';
 import { eventually, said } from '../../fixtures/daemon-events.ts';
+import { cuttingProxy } from '../../fixtures/proxy.ts';
 import type { Rig } from '../../fixtures/sink.ts';
 import { base, rigOf } from '../../fixtures/sink.ts';
 
@@ -54,15 +55,17 @@ test('an embedded broker that is restarted loses no final', async (world) => {
   await rig.log.until('offline', () => rig.log.of('broker').at(-1)?.state === 'offline');
   for (const seq of [1, 2, 3]) rig.sink.publish(said(seq));
   const back = rig.online();
-  world.broker = await startEmbeddedBroker({ port: broker.port });
+  world.broker = await startEmbeddedBroker({ port: 0 });
   world.listener.close();
   world.listener = await listenTo(world.broker.url, `${base}/#`, {});
+  const line = await cuttingProxy(world.broker.port, broker.port);
   await back;
   const finals = await world.listener.until(`${base}/transcript`, ({ length }) => length === 3);
   assert.equal(
     finals.map(({ text }) => JSON.parse(text).seq),
     [1, 2, 3],
   );
+  await line.close();
 });
 
 test.run();
