@@ -35,3 +35,10 @@ export async function* levelMeter(
   }
   return undefined;
 }
+
+/** The largest magnitude. */
+export function peakOf(samples: Float32Array): number {
+  let peak = 0;
+  for (let i = 0; i < samples.length; i++) peak = Math.max(peak, Math.abs(samples[i] as number));
+  return peak;
+}

@@ -31,9 +31,7 @@ function rms(samples: Float32Array, margin: number): number {
   return Math.sqrt(sum / (samples.length - 2 * margin));
 }
 
-const rates = [
-  4000, 8000, 11_025, 12_000, 22_050, 24_000, 32_000, 44_100, 44_101, 48_000, 96_000, 192_000, 384_000,
-];
+const rates = [4000, 8000, 11_025, 22_050, 24_000, 44_100, 44_101, 48_000, 96_000, 384_000];
 
 for (const fromHz of rates) {
   resample(`${fromHz} Hz: a tone keeps its height, its phase and its place`, () => {
@@ -65,7 +63,7 @@ for (const fromHz of rates.filter((rate) => rate > 16_000)) {
 
 resample('n samples in are ceil(n · to / from) out, for any n and rate', () => {
   const random = seededRandom(7);
-  for (let i = 0; i < 16; i++) {
+  for (let i = 0; i < 8; i++) {
     const fromHz = 4000 + Math.floor(random() * (i % 2 === 0 ? 44_000 : 380_000));
     const n = 1 + Math.floor(random() * 700);
     const output = all(new Float32Array(n), fromHz, 16_000);
@@ -75,7 +73,7 @@ resample('n samples in are ceil(n · to / from) out, for any n and rate', () => 
 
 resample('the output does not depend on how the input was cut', () => {
   const random = seededRandom(11);
-  const input = Float32Array.from({ length: 5000 }, () => random() * 2 - 1);
+  const input = Float32Array.from({ length: 3000 }, () => random() * 2 - 1);
   for (const fromHz of [8000, 44_100, 44_101, 48_000]) {
     const whole = all(input, fromHz, 16_000);
     const pieces = all(input, fromHz, 16_000, () => Math.floor(random() * 300));
