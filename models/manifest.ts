@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Fault } from '../daemon/faults.ts';
 import { type FileList, isFileList, verifyFiles } from './files.ts';
+import { type DecodingDefaults, isDecodingDefaults, whisperDefaults } from './whisper/belief.ts';
 
 export type ModelCard = {
   readonly name: string;
@@ -19,6 +20,8 @@ export type ModelCard = {
   readonly files: FileList;
   /** Silence the model expects around speech, as in its training. */
   readonly segment: { readonly paddingBeforeMs: number; readonly paddingAfterMs: number };
+  /** How to decode and what to believe, where it differs from Whisper's own defaults (docs/decoding.md). */
+  readonly decoding?: Partial<DecodingDefaults>;
   readonly wer: readonly { readonly test: string; readonly utterances: number; readonly percent: number }[];
   readonly measured: readonly { readonly what: string; readonly result: string }[];
   readonly notFor: readonly string[];
@@ -45,6 +48,10 @@ const fields = {
   segment: {
     expected: 'paddingBeforeMs and paddingAfterMs',
     fits: (value: unknown) => isRows({ paddingBeforeMs: isNumber, paddingAfterMs: isNumber })([value]),
+  },
+  decoding: {
+    expected: `some of ${Object.keys(whisperDefaults).join(', ')}`,
+    fits: (value: unknown) => value === undefined || isDecodingDefaults(value),
   },
   wer: {
     expected: 'a list of test, utterances, percent',

@@ -32,6 +32,26 @@ export const whisperDefaults: DecodingDefaults = {
   minAvgLogProb: -1,
 };
 
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+
+const fits: { readonly [Name in keyof DecodingDefaults]: (value: unknown) => boolean } = {
+  temperatures: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((t) => isNumber(t) && t >= 0 && t <= 2),
+  bestOf: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10,
+  maxCompressionRatio: (value) => isNumber(value) && value > 0,
+  retryBelowLogProb: (value) => isNumber(value) && value <= 0,
+  maxNoSpeechProb: (value) => isNumber(value) && value >= 0 && value <= 1,
+  minAvgLogProb: (value) => isNumber(value) && value <= 0,
+};
+
+/** Whether a card's word on decoding names only settings there are, with values they can have. */
+export function isDecodingDefaults(value: unknown): value is Partial<DecodingDefaults> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.entries(value).every(
+    ([name, setting]) => Object.hasOwn(fits, name) && fits[name as keyof DecodingDefaults](setting),
+  );
+}
+
 export type Heard = {
   readonly attempt: Attempt;
   readonly temperature: number;

@@ -72,6 +72,18 @@ manifest('a wrong card is told all its problems at once', () => {
   for (const problem of ['licence is undefined', 'languages is "en"', 'files is', 'extra is no field']) {
     assert.match(fault.message, problem);
   }
+  for (const decoding of [
+    [],
+    { temperatures: [] },
+    { minAvgLogProb: 0.5 },
+    { bestOf: 0 },
+    { nucleus: 0.9 },
+  ]) {
+    writeFileSync(file, JSON.stringify({ ...card, licence: 'MIT', decoding }));
+    assert.match(faultOf(() => readCard(dir)).message, 'expected some of temperatures, bestOf');
+  }
+  writeFileSync(file, JSON.stringify({ ...card, licence: 'MIT', decoding: { temperatures: [0, 0.4] } }));
+  assert.equal(readCard(dir)?.decoding, { temperatures: [0, 0.4] });
   writeFileSync(file, '{');
   assert.match(faultOf(() => readCard(dir)).message, 'not JSON');
 });

@@ -1,0 +1,69 @@
+/**
+ * From a compiled model in its directory to a Whisper that listens, on one machine.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Fault } from '../../daemon/faults.ts';
+import type { Provider } from '../../providers/provider.ts';
+import type { OpenedModel } from '../compiler/compiled.ts';
+import { readCard } from '../manifest.ts';
+import type { DecodingDefaults } from './belief.ts';
+import type { GenerationConfig } from './languages.ts';
+import { readTokenizer } from './tokenizer.ts';
+import { openWhisper, type Whisper } from './whisper.ts';
+
+export type ModelOptions = {
+  /** As `openCompiled`, `compile` or `findOrCompile` answer it: every file hashed. */
+  readonly compiled: OpenedModel;
+  readonly provider: Provider;
+  readonly threads?: number;
+  /** Goes before what the model's card says of decoding, and that before Whisper's own defaults. */
+  readonly defaults?: Partial<DecodingDefaults>;
+};
+
+/**
+ * Opens both graphs and the tokenizer. The caller closes the Whisper.
+ * Throws Fault MODEL_INVALID or MODEL_UNSUPPORTED if the files do not make a Whisper, and what the provider throws.
+ */
+export async function openModel(options: ModelOptions): Promise<Whisper> {
+  const { compiled, provider, threads = 1 } = options;
+  const { shape } = compiled;
+  const defaults = { ...readCard(compiled.dir)?.decoding, ...options.defaults };
+  // cheap and likely to find fault: before any graph is loaded
+  const tokenizer = readTokenizer(readText(compiled.dir, 'tokenizer.json'), shape.vocabularySize);
+  const generation = readGeneration(compiled);
+  const encoder = await provider.open(compiled.encoderPath, { threads, optimize: 'none' });
+  try {
+    const decoder = await provider.open(compiled.decoderPath, { threads, optimize: 'none' });
+    try {
+      return openWhisper({ shape, generation, tokenizer, encoder, decoder, defaults });
+    } catch (thrown) {
+      await decoder.close();
+      throw thrown;
+    }
+  } catch (thrown) {
+    await encoder.close();
+    throw thrown;
+  }
+}
+
+function readText(dir: string, file: string): string {
+  try {
+    return readFileSync(path.join(dir, file), 'utf8');
+  } catch (cause) {
+    const hint = 'delete the compiled model and compile it again: harkd models compile';
+    throw new Fault('MODEL_MISSING', `cannot read ${path.join(dir, file)}`, hint, { cause });
+  }
+}
+
+/** Models of 2022 came without generation_config.json; what it would say follows from the vocabulary then. */
+function readGeneration({ dir, files }: OpenedModel): GenerationConfig {
+  const file = 'generation_config.json';
+  if (!Object.hasOwn(files, file)) return {};
+  try {
+    return JSON.parse(readText(dir, file)) as GenerationConfig;
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('MODEL_INVALID', `${file} is not JSON`, 'delete the model and add it again', { cause });
+  }
+}
