@@ -4,11 +4,15 @@
  */
 import path from 'node:path';
 import { compile } from './compiler/compile.ts';
+import { bringDemo } from './demo.ts';
 import { verifyModel } from './manifest.ts';
+import { bringVad } from './vad/bring.ts';
 
 /** dist/models, where this program lies when it runs. */
 const builtDir = import.meta.dirname;
-const sourceDir = path.join(builtDir, '../../models');
+const rootDir = path.join(builtDir, '../..');
+const distDir = path.join(builtDir, '..');
+const sourceDir = path.join(rootDir, 'models');
 
 function compileEmbedded(): string {
   const card = verifyModel(path.join(sourceDir, 'embedded'));
@@ -24,6 +28,12 @@ function compileEmbedded(): string {
   return `${name} compiled in ${report.durationMs} ms: ${sizes}, ${operators}`;
 }
 
-const steps: readonly (() => string)[] = [compileEmbedded];
+const steps: readonly (() => string | Promise<string>)[] = [
+  compileEmbedded,
+  async () =>
+    `voice-activity detector compiled to ${path.relative(rootDir, await bringVad(rootDir, distDir))}`,
+  async () =>
+    `demonstration recordings copied to ${path.relative(rootDir, await bringDemo(rootDir, distDir))}`,
+];
 
-for (const step of steps) process.stdout.write(`models: ${step()}\n`);
+for (const step of steps) process.stdout.write(`models: ${await step()}\n`);
