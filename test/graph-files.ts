@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BuiltGraph } from '../models/graph/builder.ts';
 
+let root: string | undefined;
+
 /** A directory of its own, removed when the test program ends. */
 export function temporaryDir(): string {
-  const dir = mkdtempSync(path.join(tmpdir(), 'harkd-test-'));
-  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+  if (root === undefined) {
+    const made = mkdtempSync(path.join(tmpdir(), 'harkd-test-'));
+    process.on('exit', () => rmSync(made, { recursive: true, force: true }));
+    root = made;
+  }
+  return mkdtempSync(path.join(root, 'dir-'));
 }
 
 /** Writes `<dir>/<name>.onnx` and `<dir>/<weightsFile>`; answers the path of the graph. */

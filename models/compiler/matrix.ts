@@ -95,15 +95,17 @@ export function quantizeRows(
   const quantized = new Int8Array(matrix.length);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
-    const start = row * columns;
+    const end = (row + 1) * columns;
     let largest = 0;
-    for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(matrix[i] as number));
-    // a row of zeros keeps a usable scale; fround, so that the graph divides by what we multiply with
-    const scale = largest === 0 ? 1 : Math.fround(largest / 127);
-    scales[row] = scale;
-    for (let i = start; i < start + columns; i++) {
-      quantized[i] = Math.max(-127, Math.min(127, Math.round((matrix[i] as number) / scale)));
+    for (let i = row * columns; i < end; i++) {
+      const value = matrix[i] as number;
+      if (value > largest) largest = value;
+      else if (-value > largest) largest = -value;
     }
+    // a row of zeros keeps a usable scale
+    scales[row] = largest === 0 ? 1 : largest / 127;
+    const steps = largest === 0 ? 0 : 127 / largest;
+    for (let i = row * columns; i < end; i++) quantized[i] = Math.round((matrix[i] as number) * steps);
   }
   return { quantized, scales };
 }
