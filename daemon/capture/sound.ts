@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { sampleRateHz } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { ByteReader } from './bytes.ts';
@@ -71,7 +71,7 @@ async function openWavFile(file: string, warn: Warn): Promise<Sound> {
     return {
       description: `WAV, ${kind}, ${format.sampleRateHz} Hz, ${channels}`,
       declaredMs,
-      chunks: closing(resampled(chunks, format.sampleRateHz, sampleRateHz), bytes),
+      chunks: closing(file, resampled(chunks, format.sampleRateHz, sampleRateHz), bytes),
       close: () => bytes.close(),
     };
   } catch (error) {
@@ -93,11 +93,15 @@ function throughFfmpeg(file: string, name: string, environment: NodeJS.ProcessEn
 }
 
 async function* closing(
+  file: string,
   chunks: AsyncIterable<Float32Array>,
   bytes: ByteReader,
 ): AsyncGenerator<Float32Array> {
   try {
     yield* chunks;
+  } catch (error) {
+    // a disk or a network share that fails in the middle
+    throw error instanceof Fault ? error : readFault(file, error as NodeJS.ErrnoException);
   } finally {
     await bytes.close();
   }
@@ -106,10 +110,14 @@ async function* closing(
 async function readHead(file: string): Promise<Buffer> {
   let handle: FileHandle | undefined;
   try {
+    // before open(), which waits for ever on a pipe that nobody writes to
+    const kind = await stat(file);
+    if (!kind.isFile() && !kind.isDirectory()) throw notAFile(file);
     handle = await open(file);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(identifyBytes), 0, identifyBytes, 0);
     return buffer.subarray(0, bytesRead);
   } catch (cause) {
+    if (cause instanceof Fault) throw cause;
     throw readFault(file, cause as NodeJS.ErrnoException);
   } finally {
     await handle?.close();
@@ -127,13 +135,17 @@ function readFault(file: string, cause: NodeJS.ErrnoException): Fault {
       return new Fault('INPUT_MISSING', `${file} is a folder, a file expected`, 'name a file in it', {
         cause,
       });
-    case 'ESPIPE':
-      return new Fault('INPUT_MISSING', `${file} is a pipe, a file expected`, 'use: --source stdin < PIPE', {
-        cause,
-      });
     default:
       return new Fault('INPUT_MISSING', `${file} cannot be read: ${cause.message}`, 'check the disk', {
         cause,
       });
   }
+}
+
+function notAFile(file: string): Fault {
+  return new Fault(
+    'INPUT_MISSING',
+    `${file} is a pipe or a device, a file expected`,
+    'use: --source stdin < PIPE',
+  );
 }

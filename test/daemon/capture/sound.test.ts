@@ -64,6 +64,7 @@ const refusals: readonly [string, string, string, RegExp][] = [
   ['other bytes', fileOf('x.bin', Buffer.from('0102030405060708', 'hex')), 'AUDIO_INVALID', /01 02 03 04/],
   ['a missing file', path.join(folder, 'none.wav'), 'INPUT_MISSING', /does not exist/],
   ['a folder', folder, 'INPUT_MISSING', /is a folder/],
+  ['a device', '/dev/null', 'INPUT_MISSING', /is a pipe or a device/],
 ];
 for (const [what, file, code, message] of refusals) {
   sound(`refuses ${what}: ${code}`, async () => {
@@ -102,6 +103,42 @@ else {
     const fault = await faultOf(fileOf('bad.flac', Buffer.from(`fLaC${'x'.repeat(100)}`)));
     assert.is(fault.code, 'AUDIO_INVALID');
   });
+}
+
+const hasSox = spawnSync('sox', ['--version']).status === 0;
+if (!hasSox) announceSkip('WAV as another program writes it', 'sox is not installed (sudo apt install sox)');
+else {
+  // sox's own reading of the same file is the reference: an encoder and a decoder that are not ours
+  for (const [encoding, channels, rateHz] of [
+    [['-b', '8', '-e', 'unsigned-integer'], 1, 16_000],
+    [['-b', '16', '-e', 'signed-integer'], 2, 16_000],
+    [['-b', '24', '-e', 'signed-integer'], 3, 16_000],
+    [['-b', '32', '-e', 'signed-integer'], 1, 16_000],
+    [['-b', '32', '-e', 'floating-point'], 2, 16_000],
+    [['-b', '64', '-e', 'floating-point'], 1, 16_000],
+  ] as const) {
+    sound(`WAV as sox writes it: ${encoding.join(' ')}, ${channels} channels`, async () => {
+      const file = path.join(folder, 'sox.wav');
+      const make = ['-R', '-n', '-r', String(rateHz), '-c', String(channels), ...encoding, file];
+      assert.is(spawnSync('sox', [...make, 'synth', '0.3', 'pinknoise', 'sine', '300-3000']).status, 0);
+      const mix = [
+        'remix',
+        '-m',
+        Array.from({ length: channels }, (_, i) => `${i + 1}v${1 / channels}`).join(','),
+      ];
+      const raw = ['-t', 'raw', '-b', '32', '-e', 'floating-point', '-'];
+      const { stdout } = spawnSync('sox', [file, ...raw, ...mix]);
+      const reference = new Float32Array(new Uint8Array(stdout).buffer);
+      const heard = await read(file);
+      assert.is(heard.length, 4800);
+      assert.is(reference.length, 4800);
+      const worst = heard.reduce(
+        (most, sample, i) => Math.max(most, Math.abs(sample - (reference[i] as number))),
+        0,
+      );
+      assert.ok(worst < 1e-6, `differs by ${worst}`);
+    });
+  }
 }
 
 sound('containers are known by their first bytes', () => {
