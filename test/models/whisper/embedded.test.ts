@@ -15,10 +15,12 @@ import { temporaryDir } from '../../graph-files.ts';
 import { randomFrom } from '../../random.ts';
 
 const cacheDir = temporaryDir();
-const open = (weights: 'fp32' | 'int8', defaults: Partial<DecodingDefaults> = {}): Promise<Whisper> => {
-  const compiled = compile(embeddedModelDir, path.join(cacheDir, weights), { weights }).model;
-  return openModel({ compiled, provider, defaults });
+const compiledAs = {
+  fp32: compile(embeddedModelDir, path.join(cacheDir, 'fp32'), { weights: 'fp32' }).model,
+  int8: compile(embeddedModelDir, path.join(cacheDir, 'int8'), { weights: 'int8' }).model,
 };
+const open = (weights: 'fp32' | 'int8', defaults: Partial<DecodingDefaults> = {}): Promise<Whisper> =>
+  openModel({ compiled: compiledAs[weights], provider, defaults });
 
 const golden = readGolden();
 const seconds = (length: number, at: (i: number) => number): Float32Array =>
@@ -51,11 +53,11 @@ embedded('silence, noise and tones give no text', async () => {
   const random = randomFrom(5);
   const normal = (): number => random() + random() + random() + random() - 2;
   const sounds: [string, Float32Array][] = [];
-  for (const length of [0.1, 0.5, 1, 2, 3, 5, 10, 29]) {
+  for (const length of [0.1, 0.5, 1, 2, 3, 5, 20]) {
     sounds.push([`digital silence, ${length} s`, seconds(length, () => 0)]);
   }
   for (const levelDb of [-60, -40, -20, -6]) {
-    for (const length of [1, 2, 4]) {
+    for (const length of [1, 3]) {
       sounds.push([
         `white noise, ${levelDb} dB, ${length} s`,
         seconds(length, () => 10 ** (levelDb / 20) * normal()),
@@ -110,7 +112,7 @@ embedded("the card's word on decoding counts: a guess that Whisper would publish
 });
 
 embedded('graphs that do not fit are closed again, whichever is opened last', async () => {
-  const compiled = compile(embeddedModelDir, path.join(cacheDir, 'int8')).model;
+  const compiled = compiledAs.int8;
   let open = 0;
   const counting: Provider = {
     ...provider,
