@@ -27,8 +27,10 @@ module.exports = (options: RecorderOptions) => ({
     `--buffer-time=${options.bufferUs}`,
     '-',
   ],
-  // C: stderr is read by a program
+  // C: stderr is read by a program. Detached: Ctrl-C in a terminal is for the daemon, which ends arecord itself;
+  // without the daemon the pipe breaks, and arecord ends with it
   spawnOptions: {
+    detached: true,
     env: { ...options.environment, LC_ALL: 'C', LANGUAGE: 'C' },
     stdio: ['ignore', 'pipe', 'pipe'],
   },

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AlsaSourceOptions, alsaSource } from '../../../daemon/capture/alsa.ts';
 import type { DaemonEvent, Frame } from '../../../daemon/events.ts';
+import { assertSourceFrames } from '../../contracts/source.ts';
 import { alsaMissing, createAlsa } from '../../fixtures/alsa.ts';
 import { s16Of, seededRandom } from '../../fixtures/wav.ts';
 import { announceSkip } from '../../skip.ts';
@@ -78,14 +79,6 @@ function listenTo(options: Partial<AlsaSourceOptions> & { readonly device: strin
 const samplesHeard = (frames: readonly Frame[]): Buffer =>
   Buffer.concat(frames.map((frame) => s16Of(frame.samples)));
 
-function assertNoOverlap(frames: readonly Frame[]): void {
-  for (const [i, frame] of frames.entries()) {
-    const before = frames[i - 1];
-    assert.is(frame.samples.length, 512);
-    if (before !== undefined) assert.ok(frame.startSample >= before.startSample + 512, `frame ${i} overlaps`);
-  }
-}
-
 /** arecord's stand-in for what no machine without a sound card can be made to say. */
 function script(name: string, lines: string): string {
   const file = path.join(fixture.folder, name);
@@ -119,6 +112,7 @@ else {
     assert.ok(performance.now() - firstAtMs > 1000, 'it came faster than it was spoken');
     await heard.stop();
     assert.ok(mic.spokenSamples() >= 20_480);
+    assertSourceFrames(heard.frames, 'goes on');
     const frames = heard.frames.slice(0, 40);
     assert.equal(samplesHeard(frames), sound);
     assert.equal(
@@ -153,7 +147,7 @@ else {
         'recovered',
         'listening',
       ]);
-      assertNoOverlap(heard.frames);
+      assertSourceFrames(heard.frames, 'goes on');
       const gaps = heard.frames.filter(
         (frame, i) => i > 0 && frame.startSample !== (heard.frames[i - 1]?.startSample ?? 0) + 512,
       );
@@ -177,7 +171,7 @@ else {
       'recovered',
       'listening',
     ]);
-    assertNoOverlap(heard.frames);
+    assertSourceFrames(heard.frames, 'goes on');
     assert.equal(children(), []);
   });
 

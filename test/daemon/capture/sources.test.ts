@@ -9,6 +9,7 @@ import { Framer } from '../../../daemon/capture/frames.ts';
 import { stdinSource } from '../../../daemon/capture/stdin.ts';
 import type { AudioSource, DaemonEvent, Frame } from '../../../daemon/events.ts';
 import { Fault } from '../../../daemon/faults.ts';
+import { assertSourceFrames } from '../../contracts/source.ts';
 import { s16Of, sineOf, wavOf } from '../../fixtures/wav.ts';
 
 const sources = suite('sources');
@@ -31,6 +32,7 @@ function bytesOf(frames: readonly Frame[]): Buffer {
 
 /** 2000 samples: three whole frames and one of 464, each where and when the one before it ended. */
 function assertWhole(frames: readonly Frame[], epochMs: number): void {
+  assertSourceFrames(frames, 'ends');
   assert.equal(
     frames.map((frame) => frame.samples.length),
     [512, 512, 512, 464],
