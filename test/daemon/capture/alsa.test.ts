@@ -6,14 +6,15 @@ import { type AlsaSourceOptions, alsaSource } from '../../../daemon/capture/alsa
 import type { DaemonEvent, Frame } from '../../../daemon/events.ts';
 import { assertSourceFrames } from '../../contracts/source.ts';
 import { alsaMissing, createAlsa } from '../../fixtures/alsa.ts';
-import { s16Of, seededRandom } from '../../fixtures/wav.ts';
+import { s16Of } from '../../fixtures/wav.ts';
+import { randomFrom } from '../../random.ts';
 import { announceSkip } from '../../skip.ts';
 
 const alsa = suite('alsa');
 const fixture = createAlsa();
 alsa.after(() => fixture.close());
 const paths = { proc: path.join(fixture.folder, 'proc'), dev: path.join(fixture.folder, 'dev') };
-const random = seededRandom(3);
+const random = randomFrom(3);
 
 /** Noise: no two stretches of it are alike, so that a lost or doubled sample cannot hide. */
 const noise = (count: number): Buffer => s16Of(Float32Array.from({ length: count }, () => random() - 0.5));

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SampleClock } from '../../../daemon/capture/clock.ts';
-import { seededRandom } from '../../fixtures/wav.ts';
+import { randomFrom } from '../../random.ts';
 
 const clock = suite('clock');
 const wallOffsetMs = 1_700_000_000_000;
@@ -12,7 +12,7 @@ const periodSamples = 512;
  * Answers how far the clock's time of the newest sample is from the truth, after each period.
  */
 function run(ppm: number, hours: number): number[] {
-  const random = seededRandom(ppm + 1000);
+  const random = randomFrom(ppm + 1000);
   const reckoned = new SampleClock();
   const periodMs = 32 / (1 + ppm / 1e6);
   const errorsMs: number[] = [];

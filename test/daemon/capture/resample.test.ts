@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Resampler } from '../../../daemon/capture/resample.ts';
-import { seededRandom, sineOf } from '../../fixtures/wav.ts';
+import { sineOf } from '../../fixtures/wav.ts';
+import { randomFrom } from '../../random.ts';
 
 const resample = suite('resample');
 
@@ -62,7 +63,7 @@ for (const fromHz of rates.filter((rate) => rate > 16_000)) {
 }
 
 resample('n samples in are ceil(n · to / from) out, for any n and rate', () => {
-  const random = seededRandom(7);
+  const random = randomFrom(7);
   for (let i = 0; i < 8; i++) {
     const fromHz = 4000 + Math.floor(random() * (i % 2 === 0 ? 44_000 : 380_000));
     const n = 1 + Math.floor(random() * 700);
@@ -72,7 +73,7 @@ resample('n samples in are ceil(n · to / from) out, for any n and rate', () => 
 });
 
 resample('the output does not depend on how the input was cut', () => {
-  const random = seededRandom(11);
+  const random = randomFrom(11);
   const input = Float32Array.from({ length: 3000 }, () => random() * 2 - 1);
   for (const fromHz of [8000, 44_100, 44_101, 48_000]) {
     const whole = all(input, fromHz, 16_000);

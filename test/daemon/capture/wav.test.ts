@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { ByteReader } from '../../../daemon/capture/bytes.ts';
 import { openWav } from '../../../daemon/capture/wav.ts';
 import { Fault } from '../../../daemon/faults.ts';
-import { chunkOf, s16Of, seededRandom, type WavSpec, wavOf } from '../../fixtures/wav.ts';
+import { chunkOf, s16Of, type WavSpec, wavOf } from '../../fixtures/wav.ts';
+import { randomFrom } from '../../random.ts';
 
 const wav = suite('wav');
 
@@ -192,7 +193,7 @@ wav('twenty minutes of sound are read without holding it', async () => {
 });
 
 wav('hostile headers end in sound or in a fault, never in a crash (seeded, 2 s)', async () => {
-  const random = seededRandom(20_261_122);
+  const random = randomFrom(20_261_122);
   const pick = (most: number): number => Math.floor(random() * most);
   const untilMs = performance.now() + 2000;
   let faults = 0;
