@@ -228,4 +228,52 @@ tokenizer('a damaged or foreign file is refused by name', () => {
   }
 });
 
+tokenizer('whatever is wrong with a file, the answer is a tokenizer or a fault', () => {
+  const draw = draws(23);
+  const odd = [
+    undefined,
+    null,
+    true,
+    -1,
+    1.5,
+    7,
+    2 ** 31,
+    2 ** 53,
+    '',
+    'x',
+    '<|en|>',
+    [],
+    {},
+    [null],
+    [[1, 2]],
+  ];
+  type Draft = Record<string, unknown>;
+  /** Replaces, somewhere down the tree, one value by an odd one. */
+  const damage = (node: Draft): void => {
+    const keys = Object.keys(node);
+    const key = keys[draw(keys.length)];
+    if (key === undefined) return;
+    const child = node[key];
+    if (typeof child === 'object' && child !== null && draw(3) > 0) damage(child as Draft);
+    else node[key] = structuredClone(odd[draw(odd.length)]);
+  };
+  const outcomes = { read: 0, refused: 0 };
+  for (let round = 0; round < 500; round++) {
+    const draft = JSON.parse(embeddedJson) as Draft;
+    for (let i = 0; i <= draw(3); i++) damage(draft);
+    const json = JSON.stringify(draft);
+    let subject: ReturnType<typeof readTokenizer>;
+    try {
+      subject = readTokenizer(json, 1000);
+    } catch (thrown) {
+      assert.instance(thrown, Fault, `round ${round}: ${thrown}`);
+      outcomes.refused++;
+      continue;
+    }
+    outcomes.read++;
+    assert.type(subject.decode(subject.encode('turn on the <|en|> lights')), 'string');
+  }
+  assert.ok(outcomes.read > 30 && outcomes.refused > 30, JSON.stringify(outcomes));
+});
+
 tokenizer.run();
