@@ -77,7 +77,7 @@ tokenizer('any Unicode survives encoding and decoding where every byte has a pie
 tokenizer('the words of the embedded model survive, with the space each begins with', () => {
   const draw = draws(11);
   const letters = "abcdefghijklmnopqrstuvwxyz'";
-  for (let round = 0; round < 500; round++) {
+  for (let round = 0; round < 200; round++) {
     const word = (): string => Array.from({ length: 1 + draw(9) }, () => letters[draw(27)]).join('');
     const text = Array.from({ length: 1 + draw(8) }, word).join(' ');
     assert.is(embedded.decode(embedded.encode(text)), ` ${text}`);
@@ -258,7 +258,7 @@ tokenizer('whatever is wrong with a file, the answer is a tokenizer or a fault',
     else node[key] = structuredClone(odd[draw(odd.length)]);
   };
   const outcomes = { read: 0, refused: 0 };
-  for (let round = 0; round < 500; round++) {
+  for (let round = 0; round < 200; round++) {
     const draft = JSON.parse(embeddedJson) as Draft;
     for (let i = 0; i <= draw(3); i++) damage(draft);
     const json = JSON.stringify(draft);
