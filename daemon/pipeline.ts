@@ -1,0 +1,136 @@
+/**
+ * What happens in time: two loops and a queue.
+ *
+ *   hear:       source -> probability of speech -> segmenter -> queue
+ *   recognise:  queue -> recognizer -> transcript
+ *
+ * Neither loop waits for the other: a slow recognizer fills the queue, and a full queue says what it drops.
+ */
+import type {
+  AudioSource,
+  DetectSpeech,
+  Emit,
+  Recognition,
+  Recognizer,
+  Segment,
+  Transcript,
+} from './events.ts';
+import { sampleRateHz } from './events.ts';
+import { toFault } from './faults.ts';
+import type { MuteSwitch } from './mute.ts';
+import type { SegmentQueue } from './queue.ts';
+import type { HeardEvent, Segmenter } from './segmenter.ts';
+import { untilAborted } from './waiting.ts';
+
+export type PipelineOptions = {
+  readonly source: AudioSource;
+  readonly detectSpeech: DetectSpeech;
+  /** A segmenter for each stretch of listening: muting ends a stretch. */
+  readonly createSegmenter: () => Segmenter;
+  readonly queue: SegmentQueue;
+  readonly recognizer: Recognizer;
+  readonly mute: MuteSwitch;
+  readonly emit: Emit;
+  /** What is true when a transcript is made: who heard it, and with what. */
+  readonly origin: () => { readonly model: string; readonly provider: string; readonly microphone: string };
+  /** Aborting stops hearing; what was heard until then is still recognised. */
+  readonly signal: AbortSignal;
+  /** Aborting gives up what waits for the recognizer. */
+  readonly giveUp: AbortSignal;
+  /**
+   * A microphone cannot wait: when the queue is full, sound is dropped and that is said. A file can: hearing stops
+   * while more than this many seconds wait.
+   */
+  readonly waitAboveS?: number;
+};
+
+const msOf = (samples: number): number => (samples / sampleRateHz) * 1000;
+
+/** Runs until the source ends or `signal` aborts, and every segment heard has been recognised or given up. */
+export async function listen(options: PipelineOptions): Promise<void> {
+  const { queue } = options;
+  const recognising = recognise(options);
+  try {
+    await hear(options);
+  } finally {
+    queue.close();
+    await recognising;
+  }
+}
+
+async function hear(options: PipelineOptions): Promise<void> {
+  const { source, detectSpeech, createSegmenter, queue, mute, emit, signal, giveUp, waitAboveS } = options;
+  const enqueue = (segment: Segment): void => {
+    for (const dropped of queue.push(segment)) {
+      const durationMs = msOf(dropped.samples.length);
+      emit({ type: 'segment-dropped', segmentId: dropped.id, durationMs, reason: 'queue-full' });
+    }
+    announceQueue(queue, emit);
+  };
+  const tell = (heard: readonly HeardEvent[]): void => {
+    for (const event of heard) {
+      if (event.type === 'segment') enqueue(event.segment);
+      else emit({ type: event.type, atMs: event.atMs });
+    }
+  };
+  while (!signal.aborted) {
+    if (mute.muted) {
+      await untilAborted(AbortSignal.any([signal, mute.changed]));
+      continue;
+    }
+    const stretch = AbortSignal.any([signal, mute.changed]);
+    const segmenter = createSegmenter();
+    for await (const frame of source(stretch)) {
+      tell(segmenter.push(frame, await detectSpeech(frame)));
+      if (waitAboveS !== undefined) await queue.below(waitAboveS, giveUp);
+    }
+    tell(segmenter.flush());
+    // a stretch that nobody cut short is a source that ended
+    if (!stretch.aborted) return;
+  }
+}
+
+async function recognise({ queue, recognizer, emit, origin, giveUp }: PipelineOptions): Promise<void> {
+  let seq = 0;
+  for (;;) {
+    const segment = await queue.take(giveUp);
+    if (segment === undefined) return;
+    const durationMs = msOf(segment.samples.length);
+    const startedAtMs = performance.now();
+    let recognition: Recognition;
+    try {
+      recognition = await recognizer.transcribe(segment);
+    } catch (error) {
+      const { code, message, hint } = toFault(error);
+      emit({ type: 'fault', component: 'recognizer', code, message, hint });
+      emit({ type: 'segment-dropped', segmentId: segment.id, durationMs, reason: 'recognizer-failed' });
+      continue;
+    } finally {
+      announceQueue(queue, emit);
+    }
+    if (recognition.text === '') {
+      const rejected = recognition.rejected ?? 'empty';
+      emit({ type: 'segment-empty', segmentId: segment.id, durationMs, rejected });
+      continue;
+    }
+    const doneAtMs = performance.now();
+    const transcript: Transcript = {
+      id: segment.id,
+      seq: ++seq,
+      text: recognition.text,
+      language: recognition.language,
+      start: new Date(segment.startAtMs).toISOString(),
+      end: new Date(segment.startAtMs + durationMs).toISOString(),
+      durationMs: Math.round(durationMs),
+      latencyMs: Math.round(doneAtMs - segment.closedAtMs),
+      rtf: Number(((doneAtMs - startedAtMs) / durationMs).toFixed(4)),
+      confidence: Number(Math.exp(recognition.avgLogProb).toFixed(4)),
+      ...origin(),
+    };
+    emit({ type: 'transcript', transcript });
+  }
+}
+
+function announceQueue(queue: SegmentQueue, emit: Emit): void {
+  emit({ type: 'queue', depthS: queue.depthS, oldestMs: queue.oldestMs() });
+}

@@ -1,0 +1,44 @@
+/** From a setup to a function that hears: the provider, the compiled graphs, the Whisper. */
+import { findOrCompile } from '../../models/compiler/compile.ts';
+import { readCard } from '../../models/manifest.ts';
+import { openModel } from '../../models/whisper/open.ts';
+import { resolveProvider } from '../../providers/registry.ts';
+import type { Recognition } from '../events.ts';
+import type { LoadedModel, RecognizerSetup } from './messages.ts';
+
+export type OpenedRecognition = {
+  readonly model: LoadedModel;
+  /** Mono [-1, 1] at 16 kHz. Throws `Fault`, or RangeError for more sound than the model takes. */
+  readonly recognize: (samples: Float32Array) => Promise<Recognition>;
+};
+
+/**
+ * Opens what the setup names; compiles the model if nobody has yet.
+ * Throws `Fault`: PROVIDER_*, MODEL_*.
+ */
+export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRecognition> {
+  const startedAtMs = performance.now();
+  const { provider, requested, active, reason } = await resolveProvider(setup.provider);
+  const compiled = findOrCompile(setup.modelDir, setup.cacheDirs).model;
+  const card = readCard(compiled.dir);
+  const whisper = await openModel({
+    compiled,
+    provider,
+    threads: setup.threads,
+    ...(card?.decoding === undefined ? {} : { defaults: card.decoding }),
+  });
+  const options = {
+    task: setup.task,
+    timestamps: whisper.writesTimestamps,
+    ...(setup.language === undefined ? {} : { language: setup.language }),
+  };
+  return {
+    model: {
+      name: card?.name ?? setup.modelDir,
+      sha256: compiled.sources['model.safetensors']?.sha256 ?? compiled.key,
+      provider: { requested, active, reason },
+      loadMs: performance.now() - startedAtMs,
+    },
+    recognize: (samples) => whisper.transcribe(samples, options),
+  };
+}

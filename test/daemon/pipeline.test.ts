@@ -1,0 +1,223 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { deferred } from '../../daemon/deferred.ts';
+import type {
+  AudioSource,
+  DaemonEvent,
+  Frame,
+  Recognition,
+  Recognizer,
+  Segment,
+} from '../../daemon/events.ts';
+import { frameSamples, sampleRateHz } from '../../daemon/events.ts';
+import { Fault } from '../../daemon/faults.ts';
+import { MuteSwitch } from '../../daemon/mute.ts';
+import { listen } from '../../daemon/pipeline.ts';
+import { SegmentQueue } from '../../daemon/queue.ts';
+import { Segmenter } from '../../daemon/segmenter.ts';
+
+const pipeline = suite('pipeline');
+
+/** '.' is 32 ms of silence, '#' 32 ms of speech; the sample's value says which, and is what the detector reads. */
+function* framesOf(drawing: string): Generator<Frame> {
+  let startSample = 0;
+  for (const sign of drawing) {
+    const samples = new Float32Array(frameSamples).fill(sign === '#' ? 0.5 : 0);
+    yield { samples, startSample, atMs: 1_700_000_000_000 + (startSample / sampleRateHz) * 1000 };
+    startSample += frameSamples;
+  }
+}
+const sourceOf = (drawing: string): AudioSource =>
+  async function* () {
+    yield* framesOf(drawing);
+  };
+const silence = (seconds: number): string => '.'.repeat(Math.round(seconds / 0.032));
+const speech = (seconds: number): string => '#'.repeat(Math.round(seconds / 0.032));
+
+function recognition(text: string): Recognition {
+  return {
+    text,
+    language: 'en',
+    avgLogProb: -0.1,
+    noSpeechProb: 0.01,
+    compressionRatio: 1,
+    temperature: 0,
+    tokens: [],
+    pieces: [],
+    timings: { melMs: 0, encodeMs: 1, decodeMs: 1 },
+    ...(text === '' ? { rejected: 'no-speech' as const } : {}),
+  };
+}
+
+type Setting = {
+  readonly source: AudioSource;
+  readonly transcribe: (segment: Segment) => Promise<Recognition>;
+  readonly capacityS?: number;
+  readonly waitAboveS?: number;
+  readonly signal?: AbortSignal;
+  readonly mute?: MuteSwitch;
+};
+
+async function heard(setting: Setting): Promise<DaemonEvent[]> {
+  const events: DaemonEvent[] = [];
+  let segments = 0;
+  const recognizer: Recognizer = { transcribe: setting.transcribe, close: async () => undefined };
+  await listen({
+    source: setting.source,
+    detectSpeech: async (frame) => ((frame.samples[0] ?? 0) > 0 ? 0.9 : 0.1),
+    createSegmenter: () => new Segmenter({ nextId: () => `s${++segments}` }),
+    queue: new SegmentQueue(setting.capacityS),
+    recognizer,
+    mute: setting.mute ?? new MuteSwitch(false, () => undefined),
+    emit: (event) => void events.push(event),
+    origin: () => ({ model: 'm', provider: 'cpu', microphone: 'drawn' }),
+    signal: setting.signal ?? new AbortController().signal,
+    giveUp: new AbortController().signal,
+    ...(setting.waitAboveS === undefined ? {} : { waitAboveS: setting.waitAboveS }),
+  });
+  return events;
+}
+
+const ofType = <T extends DaemonEvent['type']>(events: readonly DaemonEvent[], type: T) =>
+  events.filter((event): event is Extract<DaemonEvent, { type: T }> => event.type === type);
+
+pipeline('each utterance becomes one transcript, in order, with its own time', async () => {
+  const drawing = silence(1) + speech(1) + silence(1.5) + speech(2) + silence(1.5);
+  const events = await heard({
+    source: sourceOf(drawing),
+    transcribe: async (segment) => recognition(`text of ${segment.id}`),
+  });
+  const transcripts = ofType(events, 'transcript').map((event) => event.transcript);
+  assert.equal(
+    transcripts.map(({ id, seq, text }) => ({ id, seq, text })),
+    [
+      { id: 's1', seq: 1, text: 'text of s1' },
+      { id: 's2', seq: 2, text: 'text of s2' },
+    ],
+  );
+  const [first] = transcripts;
+  assert.ok(first !== undefined);
+  const spokenAtMs = 1_700_000_000_000 + 1000;
+  const startMs = Date.parse(first.start);
+  // it begins before the speech, by no more than the pre-roll, and ends after it
+  assert.ok(startMs < spokenAtMs && startMs >= spokenAtMs - 600, first.start);
+  assert.ok(Date.parse(first.end) > spokenAtMs + 900, first.end);
+  assert.is(Date.parse(first.end) - startMs, first.durationMs);
+  assert.is(first.confidence, Number(Math.exp(-0.1).toFixed(4)));
+  assert.is(first.microphone, 'drawn');
+});
+
+pipeline('nothing is published for a segment without text, and why is said', async () => {
+  const events = await heard({
+    source: sourceOf(silence(1) + speech(1) + silence(1)),
+    transcribe: async () => recognition(''),
+  });
+  assert.is(ofType(events, 'transcript').length, 0);
+  assert.equal(
+    ofType(events, 'segment-empty').map((event) => event.rejected),
+    ['no-speech'],
+  );
+});
+
+pipeline('a slow recognizer does not stop hearing; what the queue drops is announced', async () => {
+  const gate = deferred<void>();
+  const utterances = 6;
+  const drawing = silence(1) + (speech(2) + silence(1)).repeat(utterances);
+  let asked = 0;
+  const source: AudioSource = async function* () {
+    yield* framesOf(drawing);
+    gate.resolve();
+  };
+  const events = await heard({
+    source,
+    capacityS: 6,
+    transcribe: async (segment) => {
+      asked++;
+      await gate.promise;
+      return recognition(segment.id);
+    },
+  });
+  const dropped = ofType(events, 'segment-dropped');
+  const texts = ofType(events, 'transcript').map((event) => event.transcript.text);
+  assert.ok(dropped.length > 0);
+  assert.ok(dropped.every((event) => event.reason === 'queue-full'));
+  assert.is(dropped.length + texts.length, utterances);
+  assert.is(asked, texts.length);
+  assert.is(texts.at(-1), `s${utterances}`, 'what was said last is kept');
+});
+
+pipeline('a source that can wait waits, and nothing is dropped', async () => {
+  const utterances = 12;
+  const events = await heard({
+    source: sourceOf(silence(1) + (speech(2) + silence(1)).repeat(utterances)),
+    capacityS: 6,
+    waitAboveS: 2,
+    transcribe: async (segment) => {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      return recognition(segment.id);
+    },
+  });
+  assert.is(ofType(events, 'segment-dropped').length, 0);
+  assert.is(ofType(events, 'transcript').length, utterances);
+});
+
+pipeline('a segment that cannot be recognised is announced, and the next one is still heard', async () => {
+  const events = await heard({
+    source: sourceOf(silence(1) + speech(1) + silence(1) + speech(1) + silence(1)),
+    transcribe: async (segment) => {
+      if (segment.id === 's1') throw new Fault('RECOGNIZER_CRASHED', 'it died', 'look');
+      return recognition(segment.id);
+    },
+  });
+  assert.equal(
+    ofType(events, 'segment-dropped').map(({ segmentId, reason }) => ({ segmentId, reason })),
+    [{ segmentId: 's1', reason: 'recognizer-failed' }],
+  );
+  assert.equal(
+    ofType(events, 'transcript').map((event) => event.transcript.text),
+    ['s2'],
+  );
+});
+
+pipeline('stopping ends the source, and what was being said is still recognised', async () => {
+  const stop = new AbortController();
+  const source: AudioSource = async function* (signal) {
+    for (const frame of framesOf(silence(1) + speech(1))) yield frame;
+    stop.abort();
+    assert.ok(signal.aborted);
+  };
+  const events = await heard({
+    source,
+    signal: stop.signal,
+    transcribe: async () => recognition('the last words'),
+  });
+  assert.equal(
+    ofType(events, 'transcript').map((event) => event.transcript.text),
+    ['the last words'],
+  );
+});
+
+pipeline('muting closes the source, unmuting opens it again, and both stretches are heard', async () => {
+  let openings = 0;
+  const closings: number[] = [];
+  const mute = new MuteSwitch(false, () => undefined);
+  const source: AudioSource = async function* (signal) {
+    const opening = ++openings;
+    yield* framesOf(silence(1) + speech(1) + silence(1));
+    if (opening === 2) return;
+    setTimeout(() => mute.set(true), 0);
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    closings.push(opening);
+    assert.ok(mute.muted);
+    setTimeout(() => mute.set(false), 5);
+  };
+  const events = await heard({ source, mute, transcribe: async (segment) => recognition(segment.id) });
+  assert.is(openings, 2);
+  assert.equal(closings, [1]);
+  assert.equal(
+    ofType(events, 'transcript').map((event) => event.transcript.text),
+    ['s1', 's2'],
+  );
+});
+
+pipeline.run();
