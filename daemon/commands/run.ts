@@ -1,0 +1,243 @@
+/** `harkd run`: the daemon. Puts the parts together, and takes them apart again in the opposite order. */
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, totalmem } from 'node:os';
+import { readCard } from '../../models/manifest.ts';
+import { watchMachine } from '../../providers/machine.ts';
+import { type EmbeddedBroker, startEmbeddedBroker } from '../broker.ts';
+import { alsaSource } from '../capture/alsa.ts';
+import { fileSource } from '../capture/file.ts';
+import { stdinSource } from '../capture/stdin.ts';
+import { type Config, loadConfig } from '../config.ts';
+import type { AudioSource, Emit, Sink } from '../events.ts';
+import { Fault } from '../faults.ts';
+import { createSegmenterFor, openVad } from '../hearing.ts';
+import { createLog, type Log } from '../log.ts';
+import { locateModel } from '../model-location.ts';
+import { MuteSwitch } from '../mute.ts';
+import { memoryOutbox } from '../outbox.ts';
+import { listen } from '../pipeline.ts';
+import { SegmentQueue } from '../queue.ts';
+import { startRecognizer } from '../recognizer/client.ts';
+import { logSink } from '../sinks/log.ts';
+import { mqttSink } from '../sinks/mqtt.ts';
+import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../status.ts';
+import { systemdNotifier } from '../systemd.ts';
+import { untilAborted } from '../waiting.ts';
+import type { CommandContext } from './context.ts';
+
+export type RunArguments = {
+  readonly config?: string | undefined;
+  readonly source?: string | undefined;
+  readonly broker?: string | undefined;
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly pace?: 'realtime' | 'fast' | undefined;
+  readonly once: boolean;
+  readonly verbose: boolean;
+};
+
+/** Once we are asked to stop, the time to recognise what was heard, and then to deliver it. systemd gives 90 s. */
+const finishDeadlineMs = 10_000;
+const deliverDeadlineMs = 5_000;
+/** With --once nobody waits at a prompt: there is time for a broker that is being restarted. */
+const deliverOnceDeadlineMs = 60_000;
+/** A file played fast waits for the recognizer while this much speech is ahead of it. */
+const waitAboveS = 20;
+
+/**
+ * Runs until it is asked to stop or, with `once`, until the source has ended and all is delivered.
+ * Throws `Fault`: what the operator must mend before it can start, or what could not be delivered at the end.
+ */
+export async function run(argv: RunArguments, context: CommandContext): Promise<void> {
+  const config = loadConfig({
+    path: argv.config,
+    environment: context.environment,
+    overrides: {
+      source: argv.source,
+      model: argv.model,
+      provider: argv.provider,
+      threads: argv.threads,
+      mqtt: { url: argv.broker },
+      log: { level: argv.verbose ? 'debug' : undefined },
+    },
+  });
+  const log = createLog({
+    ...config.log,
+    isTty: context.stderrIsTty,
+    noColor: (context.environment['NO_COLOR'] ?? '') !== '',
+    write: context.writeError,
+  });
+  const systemd = systemdNotifier({
+    notifySocket: context.environment['NOTIFY_SOCKET'],
+    onTrouble: (message) => log('warn', message),
+  });
+  const location = locateModel(config.model, context.packageDir, context.environment);
+  const bootId = randomBytes(6).toString('hex');
+
+  // everything that happens passes here: the status first, so that whoever is told next can read it
+  let status = initialStatus;
+  const sinks: Sink[] = [logSink(log)];
+  let saidReady = false;
+  const emit: Emit = (event) => {
+    status = fold(status, event);
+    for (const sink of sinks) sink.publish(event);
+    systemd.status(statusLine(status));
+    if (!saidReady && status.microphone.state === 'listening' && status.recognizer.state === 'ready') {
+      saidReady = true;
+      emit({ type: 'ready', sinceStartMs: Math.round(performance.now()) });
+    }
+  };
+
+  // the slowest part first: it loads in its own process while the others open here
+  const recognizer = startRecognizer({
+    setup: {
+      ...location,
+      provider: config.provider,
+      threads: config.threads,
+      language: config.language === 'auto' ? undefined : config.language,
+      task: config.task,
+    },
+    emit,
+    environment: context.environment,
+    deadlineMs: config.recognizer.deadlineMs,
+    loadDeadlineMs: config.recognizer.loadDeadlineMs,
+    attempts: config.recognizer.attempts,
+  });
+  const machine = watchMachine({
+    pids: () => [process.pid, recognizer.pid()].filter((pid) => pid !== undefined),
+    intervalMs: (config.mqtt.healthIntervalS * 1000) / 2,
+  });
+  const outbox = memoryOutbox({
+    maxEntries: config.outbox.maxEntries,
+    maxBytes: config.outbox.maxMib * 2 ** 20,
+    maxAgeMs: config.outbox.maxAgeH * 3_600_000,
+  });
+  const unloadable = new AbortController();
+  const stop = AbortSignal.any([context.signal, unloadable.signal]);
+  const giveUp = new AbortController();
+  void untilAborted(stop).then(() => setTimeout(() => giveUp.abort(), finishDeadlineMs).unref());
+  let broker: EmbeddedBroker | undefined;
+
+  async function hear(): Promise<void> {
+    const mute = new MuteSwitch(false, (muted) => emit({ type: 'mute', muted }));
+    broker = await brokerFor(config, log);
+    sinks.push(
+      mqttSink({
+        url: broker?.url ?? config.mqtt.url,
+        base: config.mqtt.baseTopic,
+        username: config.mqtt.username,
+        password: config.mqtt.password,
+        clientId: config.mqtt.clientId,
+        healthIntervalS: config.mqtt.healthIntervalS,
+        keepaliveS: config.mqtt.keepaliveS,
+        bootId,
+        outbox,
+        emit,
+        health: () =>
+          healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() }),
+        info: () =>
+          infoPayload(status, {
+            version: context.version,
+            machine: { ...machineFacts, board: machine.readings().board },
+            config,
+          }),
+        onMute: (muted) => mute.set(muted),
+        onIgnored: ({ topic, reason }) => log('warn', `command on ${topic} ignored: ${reason}`),
+      }),
+    );
+    const card = readCard(location.modelDir);
+    const vad = await openVad(context.packageDir);
+    // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
+    recognizer.loaded.then(
+      () => systemd.ready(statusLine(status)),
+      () => unloadable.abort(),
+    );
+    let segments = 0;
+    try {
+      await listen({
+        source: sourceFor(config, argv.pace ?? 'realtime', context, emit, log),
+        detectSpeech: vad.detectSpeech,
+        createSegmenter: createSegmenterFor(config, card, () => `${bootId}-${++segments}`),
+        queue: new SegmentQueue(config.queue.capacityS),
+        ...(argv.pace === 'fast' ? { waitAboveS } : {}),
+        recognizer,
+        mute,
+        emit,
+        origin: () => ({
+          model: status.provider?.model ?? config.model,
+          provider: status.provider?.active ?? config.provider,
+          microphone: status.microphone.device ?? config.source,
+        }),
+        signal: stop,
+        giveUp: giveUp.signal,
+      });
+      // the source has ended; a daemon stays and answers its topics, unless it was to do one thing only
+      if (!argv.once) await untilAborted(stop);
+    } finally {
+      await vad.close();
+    }
+    if (unloadable.signal.aborted) await recognizer.loaded;
+  }
+
+  async function takeApart(): Promise<number> {
+    void systemd.stopping();
+    await recognizer.close();
+    const deadlineMs = argv.once && !context.signal.aborted ? deliverOnceDeadlineMs : deliverDeadlineMs;
+    const closed = await Promise.all(sinks.toReversed().map((sink) => sink.close(deadlineMs)));
+    machine.close();
+    await outbox.close();
+    await broker?.close();
+    return closed.reduce((sum, { undelivered }) => sum + undelivered, 0);
+  }
+
+  try {
+    await hear();
+  } catch (fault) {
+    await takeApart();
+    throw fault;
+  }
+  const undelivered = await takeApart();
+  if (undelivered > 0) {
+    throw new Fault(
+      'BROKER_UNREACHABLE',
+      `${undelivered} transcripts could not be delivered to ${broker?.url ?? config.mqtt.url} before the end`,
+      'they were kept in memory and are lost: let harkd run while the broker is away, it delivers them later',
+    );
+  }
+}
+
+const machineFacts = {
+  arch: process.arch,
+  cores: availableParallelism(),
+  memoryMb: totalmem() / 1e6,
+  node: process.version,
+};
+
+async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | undefined> {
+  if (mqtt.url !== 'embedded') return undefined;
+  const broker = await startEmbeddedBroker({ port: mqtt.embeddedPort });
+  if (broker.requestedPortTaken) {
+    log('warn', `port ${mqtt.embeddedPort} is taken by another program`, {
+      hint: `if that is your broker, use it: --broker mqtt://127.0.0.1:${mqtt.embeddedPort}`,
+    });
+  }
+  log('info', `embedded broker on ${broker.url}`, { url: broker.url });
+  return broker;
+}
+
+function sourceFor(
+  { source, capture }: Config,
+  pace: 'realtime' | 'fast',
+  { environment, stdin }: CommandContext,
+  emit: Emit,
+  log: Log,
+): AudioSource {
+  const warn = (message: string): void => log('warn', message);
+  if (source === 'stdin') return stdinSource(stdin as AsyncIterable<Uint8Array>, { emit, warn });
+  if (source.startsWith('file:')) {
+    return fileSource(source.slice('file:'.length), { pace, emit, warn, environment });
+  }
+  const device = source === 'alsa' ? 'default' : source.slice('alsa:'.length);
+  return alsaSource({ ...capture, device, emit, environment });
+}

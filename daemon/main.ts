@@ -1,0 +1,184 @@
+#!/usr/bin/env node
+/**
+ * The command line: argv to a command, signals to an abort, faults to an exit code.
+ * The only file that knows every name, reads the environment and ends the process.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import type { CommandContext } from './commands/context.ts';
+import { Fault, toFault } from './faults.ts';
+
+// Before anything can load onnxruntime, whose Linux builds report home unless told not to; children inherit it.
+process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
+const packageDir = path.join(import.meta.dirname, '../..');
+const { version } = JSON.parse(readFileSync(path.join(packageDir, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+const stop = new AbortController();
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    // the second time, whoever asks is in a hurry
+    if (stop.signal.aborted) process.exit(code);
+    stop.abort(signal);
+  });
+}
+// `harkd transcribe … | head` is not an error
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const context: CommandContext = {
+  version,
+  packageDir,
+  environment: process.env,
+  signal: stop.signal,
+  write: (text) => void process.stdout.write(text),
+  writeError: (text) => void process.stderr.write(text),
+  stdin: process.stdin,
+  stdoutIsTty: process.stdout.isTTY === true,
+  stderrIsTty: process.stderr.isTTY === true,
+};
+
+/** Each line says `error CODE: message`, then what to do; a stack only for those who ask. */
+function report(thrown: unknown, verbose: boolean): number {
+  const fault = toFault(thrown);
+  const lines = [`error ${fault.code}: ${fault.message}`];
+  if (fault.hint !== '') lines.push(`hint: ${fault.hint}`);
+  if (verbose) lines.push((fault.cause instanceof Error ? fault.cause.stack : fault.stack) ?? '');
+  process.stderr.write(`${lines.join('\n')}\n`);
+  return fault.exitCode;
+}
+
+const configOption = {
+  config: { type: 'string', describe: 'configuration file (YAML)', requiresArg: true },
+} as const;
+const modelOptions = {
+  model: { type: 'string', describe: 'model name, or folder of a model', requiresArg: true },
+  provider: { type: 'string', describe: 'what runs the graphs: auto, cpu', requiresArg: true },
+  threads: { type: 'number', describe: 'threads for the recognizer', requiresArg: true },
+} as const;
+
+const parser = yargs(hideBin(process.argv))
+  .scriptName('harkd')
+  .usage('$0 <command>\n\nHears, and tells your MQTT broker what was said. Nothing leaves the device.')
+  .version(version)
+  .option('verbose', {
+    type: 'boolean',
+    default: false,
+    describe: 'stack traces and debug logs',
+    global: true,
+  })
+  .command(
+    'run',
+    'the daemon: listen, recognise, publish over MQTT',
+    (y) =>
+      y
+        .options({
+          ...configOption,
+          source: {
+            type: 'string',
+            describe: 'alsa, alsa:PCM, file:PATH or stdin (raw S16_LE 16 kHz mono, or WAV)',
+            requiresArg: true,
+          },
+          broker: {
+            type: 'string',
+            describe: 'mqtt://host:1883, mqtts://…, ws://…, or embedded',
+            requiresArg: true,
+          },
+          ...modelOptions,
+          pace: { choices: ['realtime', 'fast'] as const, describe: 'how fast a file is played' },
+          once: {
+            type: 'boolean',
+            default: false,
+            describe: 'exit when the source has ended and all is delivered',
+          },
+        })
+        .example('$0 run', 'the default microphone, the embedded broker')
+        .example(
+          '$0 run --source alsa:plughw:CARD=Device --broker mqtt://homeassistant.local',
+          'a USB microphone',
+        )
+        .example('$0 run --source file:kitchen.wav --pace fast --once', 'a recording, as fast as it goes'),
+    async (argv) => (await import('./commands/run.ts')).run(argv, context),
+  )
+  .command(
+    'transcribe <files..>',
+    'audio files to text',
+    (y) =>
+      y
+        .positional('files', {
+          type: 'string',
+          array: true,
+          demandOption: true,
+          describe: 'WAV; others through ffmpeg',
+        })
+        .options({
+          ...configOption,
+          format: { choices: ['text', 'json', 'srt', 'vtt'] as const, default: 'text' as const },
+          json: { type: 'boolean', default: false, describe: 'the same as --format json' },
+          language: { type: 'string', describe: 'language spoken (en, de, …)', requiresArg: true },
+          task: { choices: ['transcribe', 'translate'] as const, describe: 'translate gives English' },
+          ...modelOptions,
+          vad: { type: 'boolean', default: true, describe: 'cut at pauses; --no-vad recognises everything' },
+        })
+        .example('$0 transcribe note.wav', 'prints the text')
+        .example('$0 transcribe --format srt talk.wav > talk.srt', 'subtitles'),
+    async (argv) => (await import('./commands/transcribe.ts')).transcribe(argv, context),
+  )
+  .command(
+    'devices',
+    'microphones, by the names that survive a reboot',
+    (y) =>
+      y
+        .options({
+          json: { type: 'boolean', default: false, describe: 'for programs' },
+          meter: { type: 'boolean', default: false, describe: 'live level of one microphone; Ctrl-C ends' },
+          device: { type: 'string', describe: 'the microphone to meter', requiresArg: true },
+        })
+        .example('$0 devices', 'what can be given to --source alsa:…')
+        .example('$0 devices --meter --device plughw:CARD=Device', 'does it hear me?'),
+    async (argv) =>
+      (await import('./commands/devices.ts')).devices({
+        ...argv,
+        ...context,
+        isTerminal: context.stdoutIsTty,
+      }),
+  )
+  .command(
+    'config <action>',
+    'check, print or describe the configuration',
+    (y) =>
+      y
+        .positional('action', { choices: ['check', 'print', 'schema'] as const, demandOption: true })
+        .options(configOption)
+        .option('json', { type: 'boolean', default: false, describe: 'print as JSON' })
+        .example('$0 config check --config harkd.yaml', 'every problem at once')
+        .example('$0 config print', 'what is in effect; secrets hidden'),
+    async (argv) => (await import('./commands/config.ts')).config(argv, context),
+  )
+  .demandCommand(1, 'which command? see: harkd --help')
+  .strict()
+  .recommendCommands()
+  .wrap(Math.min(100, process.stdout.columns ?? 100))
+  .fail((message, error) => {
+    throw error ?? new Fault('USAGE_INVALID', message, 'see: harkd --help');
+  })
+  .exitProcess(false);
+
+let exitCode = 0;
+try {
+  await parser.parseAsync();
+} catch (thrown) {
+  exitCode = report(thrown, process.argv.includes('--verbose'));
+}
+process.exitCode = exitCode;
+// Everything is closed by now; a handle that somebody forgot must not keep a finished command alive.
+setTimeout(() => process.exit(exitCode), 2000).unref();

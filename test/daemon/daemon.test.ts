@@ -1,0 +1,231 @@
+/** The whole daemon on the embedded model: real processes, real broker, real arecord; what it hears is what was said. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { alsaMissing, createAlsa } from '../fixtures/alsa.ts';
+import { type Listener, listenTo, mosquittoMissing, startMosquitto } from '../fixtures/broker.ts';
+import { harkd, packageDir, startDaemon } from '../fixtures/daemon.ts';
+import { eventually } from '../fixtures/daemon-events.ts';
+import { s16Of, wavOf } from '../fixtures/wav.ts';
+import { announceSkip } from '../skip.ts';
+import { seeded } from './score.ts';
+
+const demoDir = path.join(packageDir, 'models/embedded/demo');
+const household = path.join(demoDir, 'household.wav');
+const { recordings } = JSON.parse(readFileSync(path.join(demoDir, 'sentences.json'), 'utf8')) as {
+  recordings: { file: string; sentences: { text: string; endMs: number }[] }[];
+};
+const spoken = recordings[0]?.sentences.map(({ text }) => text) ?? [];
+const base = 'harkd/test';
+
+type Final = { id: string; seq: number; text: string; replayed: boolean; start: string; latencyMs: number };
+const finalsOf = (listener: Listener): Final[] =>
+  listener.on(`${base}/transcript`).map(({ text }) => JSON.parse(text) as Final);
+/** What a subscriber that forgets repeated ids has. */
+const uniqueTexts = (finals: readonly Final[]): string[] => [
+  ...new Map(finals.map(({ id, text }) => [id, text])).values(),
+];
+const allSpoken = (listener: Listener) =>
+  listener.until(`${base}/transcript`, () => uniqueTexts(finalsOf(listener)).length >= spoken.length, 60_000);
+
+const daemon = suite('daemon');
+
+if (mosquittoMissing === undefined) {
+  daemon('a recording becomes transcripts on the broker, in order, and the daemon ends with 0', async () => {
+    const broker = await startMosquitto();
+    const listener = await listenTo(broker.url, `${base}/#`);
+    const run = startDaemon([
+      '--source',
+      `file:${household}`,
+      '--pace',
+      'fast',
+      '--once',
+      '--broker',
+      broker.url,
+    ]);
+    assert.is(await run.exited, 0, JSON.stringify(run.log));
+    const finals = finalsOf(listener);
+    assert.equal(
+      finals.map(({ text }) => text),
+      spoken,
+    );
+    assert.equal(
+      finals.map(({ seq }) => seq),
+      spoken.map((_, index) => index + 1),
+    );
+    assert.equal(
+      listener.on(`${base}/transcript/text`).map(({ text }) => text),
+      spoken,
+    );
+    assert.is(listener.on(`${base}/speech`).filter(({ text }) => text === 'ON').length, spoken.length);
+    assert.is(listener.on(`${base}/status`).at(-1)?.text, 'offline', 'a clean stop says so');
+    const health = JSON.parse(listener.on(`${base}/health`).at(-1)?.text ?? '{}') as Record<string, unknown>;
+    assert.is((health['recognizer'] as { provider: string }).provider, 'cpu');
+    const info = JSON.parse(listener.on(`${base}/info`).at(-1)?.text ?? '{}') as {
+      model: { sha256: string };
+    };
+    assert.match(info.model.sha256, /^[0-9a-f]{64}$/);
+    listener.close();
+    await broker.stop();
+  });
+
+  daemon('a recognizer killed in mid-run and a broker killed in mid-run lose no final', async () => {
+    const broker = await startMosquitto();
+    let listener = await listenTo(broker.url, `${base}/#`);
+    const run = startDaemon(['--source', `file:${household}`, '--once', '--broker', broker.url]);
+    await listener.until(`${base}/transcript`, (finals) => finals.length >= 1, 60_000);
+    for (const pid of run.children('recognizer/process.js')) process.kill(pid, 'SIGKILL');
+    await listener.until(`${base}/transcript`, (finals) => finals.length >= 3, 60_000);
+    const before = finalsOf(listener);
+    listener.close();
+    await broker.kill();
+    await run.logged('that the broker is away', ({ msg }) => msg.includes('BROKER_UNREACHABLE'));
+    // several sentences are spoken meanwhile
+    await run.logged('a transcript without a broker', ({ msg }) => /transcript 5 says/.test(msg));
+    const again = await startMosquitto({ port: broker.port });
+    listener = await listenTo(again.url, `${base}/#`);
+    assert.is(await run.exited, 0, JSON.stringify(run.log.slice(-5)));
+    const finals = [...before, ...finalsOf(listener)];
+    assert.equal(uniqueTexts(finals), spoken);
+    const sequence = [...new Set(finals.map(({ seq }) => seq))];
+    assert.equal(
+      sequence,
+      sequence.toSorted((a, b) => a - b),
+      'order is kept',
+    );
+    assert.ok(
+      run.log.some(({ msg }) => msg.includes('RECOGNIZER_CRASHED')),
+      'the crash was announced',
+    );
+    listener.close();
+    await again.stop();
+  });
+
+  daemon('muting releases the source and is shown as the real state', async () => {
+    const broker = await startMosquitto();
+    const listener = await listenTo(broker.url, `${base}/#`);
+    const run = startDaemon(['--source', `file:${household}`, '--broker', broker.url]);
+    await listener.until(`${base}/mute`, (states) => states.at(-1)?.text === 'OFF');
+    await listener.client.publishAsync(`${base}/mute/set`, 'ON', { qos: 1 });
+    await listener.until(`${base}/mute`, (states) => states.at(-1)?.text === 'ON');
+    await listener.client.publishAsync(`${base}/mute/set`, 'OFF', { qos: 1 });
+    await listener.until(`${base}/mute`, (states) => states.at(-1)?.text === 'OFF');
+    assert.is(await run.stop(), 0);
+    assert.is(listener.on(`${base}/status`).at(-1)?.text, 'offline');
+    listener.close();
+    await broker.stop();
+  });
+} else announceSkip('daemon with mosquitto', mosquittoMissing);
+
+const noAlsa = alsaMissing() ?? mosquittoMissing;
+if (noAlsa === undefined) {
+  daemon('the same transcripts come through real arecord, also when it is killed in a pause', async () => {
+    const alsa = createAlsa();
+    const broker = await startMosquitto();
+    const listener = await listenTo(broker.url, `${base}/#`);
+    const pcm = readFileSync(household).subarray(44);
+    const microphone = alsa.addMicrophone('kitchen', pcm);
+    const run = startDaemon(['--source', 'alsa:kitchen', '--broker', broker.url], alsa.environment);
+    // between the second and the third sentence there is a pause of more than a second
+    const pauseAt = ((recordings[0]?.sentences[1]?.endMs ?? 0) + 300) * 16;
+    await eventually('the second sentence is spoken', () => microphone.spokenSamples() >= pauseAt, 30_000);
+    for (const pid of run.children('arecord')) process.kill(pid, 'SIGKILL');
+    await allSpoken(listener);
+    assert.equal(uniqueTexts(finalsOf(listener)), spoken);
+    const events = listener
+      .on(`${base}/event`)
+      .map(({ text }) => (JSON.parse(text) as { type: string }).type);
+    assert.equal(
+      events.filter((type) => type.startsWith('microphone')),
+      ['microphone-lost', 'microphone-back'],
+    );
+    assert.is(await run.stop(), 0);
+    listener.close();
+    await broker.stop();
+    await alsa.close();
+  });
+
+  daemon('without its microphone the daemon stays, says so, and hears when it comes', async () => {
+    const alsa = createAlsa();
+    const broker = await startMosquitto();
+    const listener = await listenTo(broker.url, `${base}/#`);
+    const run = startDaemon(['--source', 'alsa:nosuch', '--broker', broker.url], alsa.environment);
+    const line = await run.logged('that there is no such microphone', ({ msg }) =>
+      msg.includes('MICROPHONE_NOT_FOUND'),
+    );
+    assert.match(String(line['hint'] ?? line.msg), /harkd devices|alsa/);
+    await listener.until(
+      `${base}/health`,
+      (messages) => messages.some(({ text }) => JSON.parse(text).microphone.state === 'lost'),
+      20_000,
+    );
+    const pcm = readFileSync(path.join(demoDir, 'lights.wav')).subarray(44);
+    alsa.addMicrophone('nosuch', Buffer.concat([Buffer.alloc(32_000), pcm, Buffer.alloc(32_000)]));
+    await listener.until(`${base}/transcript/text`, (texts) => texts.length > 0, 60_000);
+    assert.is(listener.on(`${base}/transcript/text`)[0]?.text, recordings[1]?.sentences[0]?.text);
+    assert.is(await run.stop(), 0);
+    listener.close();
+    await broker.stop();
+    await alsa.close();
+  });
+} else announceSkip('daemon with arecord', noAlsa);
+
+daemon('the embedded broker says where it is, and serves any client', async () => {
+  const run = startDaemon(['--source', `file:${household}`]);
+  const { url } = await run.logged('the embedded broker', ({ msg }) => msg.includes('embedded broker'));
+  const listener = await listenTo(String(url), `${base}/#`, { protocolVersion: 4 });
+  await listener.until(`${base}/transcript/text`, (texts) => texts.length >= 1, 30_000);
+  assert.is(listener.on(`${base}/transcript/text`)[0]?.text, spoken[0]);
+  assert.is(listener.on(`${base}/status`)[0]?.text, 'online');
+  assert.is(await run.stop(), 0);
+  listener.close();
+});
+
+daemon('what the operator must mend ends the start with a code, a sentence and a hint', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'harkd-bad-'));
+  const config = path.join(folder, 'harkd.yaml');
+  writeFileSync(config, 'sorce: alsa\nvad:\n  treshold: 2\n');
+  const cases: [string, string[], number, RegExp][] = [
+    [
+      'an unknown key',
+      ['run', '--config', config],
+      78,
+      /CONFIG_INVALID[\s\S]*source[\s\S]*threshold[\s\S]*hint:/,
+    ],
+    ['an unknown option', ['run', '--sorce', 'alsa'], 64, /USAGE_INVALID[\s\S]*hint:/],
+    ['no such model', ['run', '--model', path.join(folder, 'none')], 78, /MODEL_MISSING[\s\S]*hint:/],
+    [
+      'no such provider',
+      ['run', '--provider', 'gpu', '--source', `file:${household}`],
+      78,
+      /PROVIDER_UNKNOWN[\s\S]*hint:/,
+    ],
+    ['no such file', ['run', '--source', 'file:/nonexistent.wav', '--once'], 66, /INPUT_MISSING[\s\S]*hint:/],
+    ['no command', [], 64, /USAGE_INVALID/],
+  ];
+  for (const [what, args, code, words] of cases) {
+    const { code: got, stderr } = await harkd(args, { HARKD_MQTT_EMBEDDED_PORT: '0' });
+    assert.is(got, code, `${what}: ${stderr}`);
+    assert.match(stderr, words, what);
+    assert.not.match(stderr, /\n\s+at /, `${what} shows no stack`);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+daemon('a minute of silence and a minute of noise are no speech', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'harkd-quiet-'));
+  const random = seeded(7);
+  const minute = 60 * 16_000;
+  const silence = path.join(folder, 'silence.wav');
+  const noise = path.join(folder, 'noise.wav');
+  writeFileSync(silence, wavOf(s16Of(new Float32Array(minute))));
+  writeFileSync(noise, wavOf(s16Of(Float32Array.from({ length: minute }, () => (random() - 0.5) * 0.1))));
+  const { code, stdout, stderr } = await harkd(['transcribe', silence, noise]);
+  assert.is(code, 0, stderr);
+  assert.is(stdout, '');
+  rmSync(folder, { recursive: true });
+});
+
+daemon.run();
