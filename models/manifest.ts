@@ -1,6 +1,6 @@
 /**
  * The card of a model, `card.json` beside its weights: what it is, what it is for, how well it does, and the hash of
- * every file. A directory downloaded from elsewhere has no card and is used without one.
+ * every file. The store writes one for every model it takes in; a folder from elsewhere is used without.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,13 +18,26 @@ export type ModelCard = {
   readonly languages: readonly string[];
   readonly parameters: number;
   readonly files: FileList;
-  /** Silence the model expects around speech, as in its training. */
-  readonly segment: { readonly paddingBeforeMs: number; readonly paddingAfterMs: number };
+  /** Silence the model expects around speech, as in its training; undefined: no particular one. */
+  readonly segment?: { readonly paddingBeforeMs: number; readonly paddingAfterMs: number };
   /** How to decode and what to believe, where it differs from Whisper's own defaults (docs/decoding.md). */
   readonly decoding?: Partial<DecodingDefaults>;
   readonly wer: readonly { readonly test: string; readonly utterances: number; readonly percent: number }[];
   readonly measured: readonly { readonly what: string; readonly result: string }[];
   readonly notFor: readonly string[];
+  /** How it came into the store. */
+  readonly added?: Origin;
+};
+
+export type Origin = {
+  /** RFC 3339, UTC. */
+  readonly at: string;
+  /** Address of the hub, or path of the folder. */
+  readonly from: string;
+  /** On a hub: owner/name, what was asked for (a branch, a tag), and the commit it was at that time. */
+  readonly repository?: string;
+  readonly revision?: string;
+  readonly commit?: string;
 };
 
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
@@ -34,7 +47,18 @@ const isRows = (columns: Readonly<Record<string, (value: unknown) => boolean>>) 
   Array.isArray(value) &&
   value.every((row) => Object.entries(columns).every(([column, fits]) => fits(row?.[column])));
 
+const isOptional = (fits: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined || fits(value);
+
 type Expectation = { readonly expected: string; readonly fits: (value: unknown) => boolean };
+
+const originFields = {
+  at: isText,
+  from: isText,
+  repository: isOptional(isText),
+  revision: isOptional(isText),
+  commit: isOptional(isText),
+} satisfies Record<keyof Origin, (value: unknown) => boolean>;
 
 /** One expectation a field; `satisfies` keeps it in step with the type. */
 const fields = {
@@ -47,7 +71,7 @@ const fields = {
   files: { expected: 'file names with bytes and sha256', fits: isFileList },
   segment: {
     expected: 'paddingBeforeMs and paddingAfterMs',
-    fits: (value: unknown) => isRows({ paddingBeforeMs: isNumber, paddingAfterMs: isNumber })([value]),
+    fits: isOptional((value) => isRows({ paddingBeforeMs: isNumber, paddingAfterMs: isNumber })([value])),
   },
   decoding: {
     expected: `some of ${Object.keys(whisperDefaults).join(', ')}`,
@@ -59,6 +83,10 @@ const fields = {
   },
   measured: { expected: 'a list of what and result', fits: isRows({ what: isText, result: isText }) },
   notFor: { expected: 'a list of texts', fits: isTexts },
+  added: {
+    expected: 'at, from and perhaps repository, revision, commit',
+    fits: isOptional((value) => isRows(originFields)([value])),
+  },
 } as const satisfies Record<keyof ModelCard, Expectation>;
 
 function invalid(file: string, problems: string, cause?: unknown): Fault {

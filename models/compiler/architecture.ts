@@ -194,6 +194,15 @@ function readShape(config: Json): { readonly shape: WhisperShape; readonly encod
 }
 
 /**
+ * Checks the small files of a model directory alone: is it a Whisper the compiler knows, and do its tokenizer and its
+ * vocabulary fit? For who has not got the weights yet. Throws `Fault`: MODEL_MISSING, MODEL_UNSUPPORTED, MODEL_INVALID.
+ */
+export function checkDescription(modelDir: string): void {
+  const config = readJson(modelDir, 'config.json');
+  readTokenRules(modelDir, config, readShape(config).shape.vocabularySize);
+}
+
+/**
  * Reads and checks a model directory. Throws `Fault`: MODEL_MISSING (a file), MODEL_UNSUPPORTED (another architecture),
  * MODEL_INVALID (naming the tensor or field that is missing or has the wrong shape).
  */

@@ -14,7 +14,7 @@ export type CatalogCard = {
   /** On the hub: owner/name. */
   readonly repository: string;
   /** SPDX identifier, in lower case as on the hub. */
-  readonly license: string;
+  readonly licence: string;
   /** Codes; or how many, where the model's own tokenizer names them. */
   readonly languages: readonly string[] | number;
   /** Millions of parameters. */

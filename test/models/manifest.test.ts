@@ -30,7 +30,7 @@ manifest('the embedded model is what its card says', () => {
   assert.is(card?.name, 'nano');
   assert.is(card?.licence, 'MIT');
   assert.equal(card?.languages, ['en']);
-  assert.ok((card?.segment.paddingBeforeMs ?? 0) >= 100);
+  assert.ok((card?.segment?.paddingBeforeMs ?? 0) >= 100);
 });
 
 manifest('the corrupt file is named with both hashes', () => {

@@ -13,7 +13,7 @@ catalog('every card is whole and named as its file', () => {
   assert.equal(names, new Set(cards.map(({ name }) => name)));
   assert.is(names.size, cards.length);
   for (const card of cards) {
-    const keys = ['name', 'repository', 'license', 'languages', 'parametersM', 'aboutMb', 'expected'];
+    const keys = ['name', 'repository', 'licence', 'languages', 'parametersM', 'aboutMb', 'expected'];
     assert.equal(
       Object.keys(card).filter((key) => !keys.includes(key)),
       [],
@@ -21,7 +21,7 @@ catalog('every card is whole and named as its file', () => {
     );
     assert.match(card.name, /^[a-z0-9][a-z0-9.-]+$/);
     assert.match(card.repository, /^(openai|distil-whisper)\/[a-z0-9.-]+$/);
-    assert.match(card.license, /^(apache-2\.0|mit)$/);
+    assert.match(card.licence, /^(apache-2\.0|mit)$/);
     assert.ok(card.parametersM > 30 && card.parametersM < 2000, card.name);
     // float16 or float32 weights: two or four bytes a parameter
     if (card.aboutMb !== undefined) {
