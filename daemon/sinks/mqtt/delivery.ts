@@ -38,7 +38,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
   const { outbox } = options;
   const appendedAtMs = new Map<string, number>();
   let attemptedId: string | undefined;
-  let pausedUntilMs = 0;
+  let pause: NodeJS.Timeout | undefined;
   let stopped = false;
 
   // wake() before sleep() is not lost: `woken` remembers it
@@ -53,6 +53,13 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
       if (woken) resolve();
       else wakeSleeper = resolve;
     });
+
+  /** Ends the pause after a refusal, if there is one. */
+  function resume(): void {
+    clearTimeout(pause);
+    pause = undefined;
+    wake();
+  }
 
   let drainedWaiters: (() => void)[] = [];
   outbox.onOverflow(({ entries }) => {
@@ -76,8 +83,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
     } catch (error) {
       // otherwise the link is lost and the next one will wake us
       if (error instanceof PublishRefused) {
-        pausedUntilMs = performance.now() + options.refusedRetryMs;
-        setTimeout(wake, options.refusedRetryMs).unref();
+        pause = setTimeout(resume, options.refusedRetryMs);
         options.onRefused(error.topic, error);
       }
       return;
@@ -99,7 +105,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
         drainedWaiters = [];
       }
       const link = options.link();
-      if (entry === undefined || link === undefined || performance.now() < pausedUntilMs) {
+      if (entry === undefined || link === undefined || pause !== undefined) {
         await sleepUntilWoken();
       } else {
         await send(link, entry);
@@ -114,10 +120,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
       outbox.append(entry);
       wake();
     },
-    linkChanged() {
-      pausedUntilMs = 0;
-      wake();
-    },
+    linkChanged: resume,
     drained: () =>
       new Promise<void>((resolve) => {
         drainedWaiters.push(resolve);
@@ -125,7 +128,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
       }),
     stop() {
       stopped = true;
-      wake();
+      resume();
     },
   };
 }
