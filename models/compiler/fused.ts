@@ -24,7 +24,6 @@ import {
   formatOf,
   multiply,
   once,
-  type PlacedMatrix,
   placeMatrix,
   placeWeight,
   quantizeRows,
@@ -263,31 +262,24 @@ export function buildEncoder(arch: Architecture, weightsFile: string, options: F
 // --- decoder ---
 
 /**
- * Embeddings [1, S, D] of `tokens`. Where the head is the embedding transposed, both are one matrix and tokens are its
- * columns: no second copy, and no float32 one.
+ * Embeddings [1, S, D] of `tokens`, from rows that are mapped and looked up one by one; in int8 no float32 copy of the
+ * table exists. A tied head has columns of its own: looking tokens up in those touches a page for every dimension.
  */
 function embed(
   graph: GraphBuilder,
   tokens: Value,
   { decoder, shape }: Architecture,
-  head: PlacedMatrix,
   options: WeightOptions,
 ): Value {
   const { vocabularySize, modelWidth } = shape;
-  const format = formatOf('embedding', options);
-  const timesScale = (rows: Value, scales: Value) =>
-    graph.mul(graph.cast(rows, 'float32'), graph.unsqueeze(graph.gather(scales, tokens, 0), 2));
-  if (decoder.head === undefined && head.format === format) {
-    const columns = graph.transpose(graph.gather(head.columns, tokens, 1), [1, 2, 0]);
-    return head.format === 'int8' ? timesScale(columns, head.scales) : columns;
-  }
   const { embedding } = decoder;
-  if (format === 'fp32') return graph.gather(placeWeight(graph, 'embedding', embedding), tokens, 0);
-  const dims = [vocabularySize, modelWidth];
+  if (formatOf('embedding', options) === 'fp32') {
+    return graph.gather(placeWeight(graph, 'rows', embedding), tokens, 0);
+  }
   const quantize = once(() => quantizeRows(embedding.read(), modelWidth));
-  const rows = graph.weight('embedding', 'int8', dims, () => quantize().quantized);
-  const scales = graph.weight('embedding_scales', 'float32', [vocabularySize], () => quantize().scales);
-  return timesScale(graph.gather(rows, tokens, 0), scales);
+  const rows = graph.weight('rows', 'int8', embedding.dims, () => quantize().quantized);
+  const scales = graph.weight('scales', 'float32', [vocabularySize, 1], () => quantize().scales);
+  return graph.mul(graph.cast(graph.gather(rows, tokens, 0), 'float32'), graph.gather(scales, tokens, 0));
 }
 
 function decoderLayer(
@@ -367,22 +359,20 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
   const logitRows = graph.input('logit_rows', 'int64', ['R']);
   const phase = graph.input('phase', 'int64', [1]);
 
-  const head = graph.scope('head', () => {
-    const dims = { outs: shape.vocabularySize, ins: shape.modelWidth };
-    return placeMatrix(graph, 'head', dims, (decoder.head ?? decoder.embedding).read, options);
-  });
   let x = graph.scope('embedding', () => {
     const end = graph.add(lastPosition, graph.constant(Int32Array.of(1)));
     const start = graph.sub(end, graph.cast(graph.shape(tokens, 1), 'int32'));
     const table = placeWeight(graph, 'positions', decoder.positions);
     const axes = [graph.constant(Int32Array.of(0)), graph.constant(Int32Array.of(1))];
     const positions = graph.node('Slice', [table, start, end, ...axes]);
-    return graph.add(embed(graph, tokens, arch, head, options), positions);
+    return graph.add(embed(graph, tokens, arch, options), positions);
   });
   const inputs = { lastPosition, totalTokens, shape };
   for (const [i, layer] of decoder.layers.entries()) x = decoderLayer(graph, i, x, layer, inputs, options);
   graph.scope('head', () => {
+    const dims = { outs: shape.vocabularySize, ins: shape.modelWidth };
     const rows = normalize(graph, 'norm', graph.gather(x, logitRows, 1), decoder.norm);
+    const head = placeMatrix(graph, 'head', dims, (decoder.head ?? decoder.embedding).read, options);
     choose(graph, graph.squeeze(multiply(graph, rows, head), 0), phase, arch);
   });
   return graph.finish(compilerVersion);

@@ -122,7 +122,7 @@ function stack(parts: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-/** A matrix laid down in a graph, ready to be multiplied with and, for tied embeddings, to be looked up in. */
+/** A matrix laid down in a graph, ready to be multiplied with. */
 export type PlacedMatrix =
   | { readonly format: 'fp32'; readonly columns: Value }
   | { readonly format: 'int8'; readonly columns: Value; readonly scales: Value };
