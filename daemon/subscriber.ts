@@ -23,6 +23,7 @@ export type SiteMessage = { readonly site: string } & (
 
 export type Heard =
   | SiteMessage
+  /** `online` is connected and subscribed: nothing that is said from then on is missed. */
   | { readonly type: 'broker'; readonly state: 'online' | 'offline'; readonly url: string }
   | { readonly type: 'trouble'; readonly fault: Fault }
   /** We were too slow, and the oldest messages are gone. */
@@ -83,9 +84,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<Heard, voi
     password: options.password,
     clientId: `harkd-watch-${randomUUID().slice(0, 8)}`,
     connectTimeoutMs: options.connectTimeoutMs,
-    onOnline(link) {
-      subscribe(link);
-    },
+    onOnline: subscribe,
     onOffline: () => hear({ type: 'broker', state: 'offline', url: connection.url }),
     onMessage(message) {
       const said = parseSiteMessage(message, base);
@@ -99,10 +98,10 @@ export async function* follow(options: FollowOptions): AsyncGenerator<Heard, voi
   function subscribe(link: BrokerLink): void {
     const { status, info, health, transcript, transcriptPartial, speech, mute, event } = topicsOf(base);
     const topics = [status, info, health, transcript, transcriptPartial, speech, mute, event];
-    hear({ type: 'broker', state: 'online', url: connection.url });
     link.subscribe(topics, 'with-retained').then(
       () => {
         everOnline = true;
+        hear({ type: 'broker', state: 'online', url: connection.url });
       },
       (error: Error) => {
         if (link !== connection.link()) return;

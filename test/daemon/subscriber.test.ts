@@ -1,12 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { EmbeddedBroker } from '../../daemon/broker.ts';
 import { startEmbeddedBroker } from '../../daemon/broker.ts';
 import { Fault } from '../../daemon/faults.ts';
 import type { Heard } from '../../daemon/subscriber.ts';
 import { follow, parseSiteMessage } from '../../daemon/subscriber.ts';
-import type { Mosquitto } from '../fixtures/broker.ts';
 import { freePort, mosquittoMissing, startMosquitto } from '../fixtures/broker.ts';
 import { eventually, healthOf, said, transcriptOf } from '../fixtures/daemon-events.ts';
+import type { Rig } from '../fixtures/sink.ts';
 import { rigOf } from '../fixtures/sink.ts';
 import { announceSkip } from '../skip.ts';
 
@@ -84,6 +85,22 @@ parsing('bytes that are no UTF-8, and JSON that is no end of depth', () => {
 parsing.run();
 
 const following = suite('daemon/subscriber follows');
+/** What a test started; ended whether it passes or not. */
+const endings: (() => Promise<unknown>)[] = [];
+following.after.each(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+async function brokerOf(port = 0): Promise<EmbeddedBroker> {
+  const broker = await startEmbeddedBroker({ port });
+  endings.push(() => broker.close());
+  return broker;
+}
+function daemonOf(...args: Parameters<typeof rigOf>): Rig {
+  const rig = rigOf(...args);
+  endings.push(() => rig.sink.close(500));
+  return rig;
+}
 
 /** Collects what is heard in the background. */
 function collect(url: string, options: Partial<Parameters<typeof follow>[0]> = {}) {
@@ -93,19 +110,26 @@ function collect(url: string, options: Partial<Parameters<typeof follow>[0]> = {
     for await (const one of follow({ url, base: 'harkd/+', signal: stop.signal, ...options }))
       heard.push(one);
   })();
-  ended.catch(() => undefined);
+  const settled = ended.catch(() => undefined);
+  endings.push(() => {
+    stop.abort();
+    return settled;
+  });
   const of = <T extends Heard['type']>(type: T) =>
     heard.filter((one): one is Extract<Heard, { type: T }> => one.type === type);
   return { heard, of, ended, stop: () => stop.abort() };
 }
 
 following('two sites, what is retained first, then what is said, until told to stop', async () => {
-  const broker = await startEmbeddedBroker({ port: 0 });
-  const kitchen = rigOf(broker.url, { base: 'harkd/kitchen', muted: true });
-  const attic = rigOf(broker.url, { base: 'harkd/attic' });
+  const broker = await brokerOf();
+  const kitchen = daemonOf(broker.url, { base: 'harkd/kitchen', muted: true });
+  const attic = daemonOf(broker.url, { base: 'harkd/attic' });
   await Promise.all([kitchen.online(), attic.online()]);
   const follower = collect(broker.url);
-  await eventually('both known', () => follower.of('health').length >= 2 && follower.of('info').length === 2);
+  const known = (['status', 'info', 'mute', 'health'] as const).map((type) => () => {
+    return new Set(follower.of(type).map(({ site }) => site)).size === 2;
+  });
+  await eventually('both known', () => known.every((isKnown) => isKnown()));
   assert.equal(
     follower
       .of('status')
@@ -130,20 +154,18 @@ following('two sites, what is retained first, then what is said, until told to s
   assert.equal(follower.of('unreadable'), []);
   follower.stop();
   await follower.ended;
-  await kitchen.sink.close(1000);
-  await broker.close();
 });
 
 following('a final that comes twice is handed out once', async () => {
-  const broker = await startEmbeddedBroker({ port: 0 });
+  const broker = await brokerOf();
   const follower = collect(broker.url);
   await eventually('connected', () => follower.of('broker').length === 1);
-  const one = rigOf(broker.url);
+  const one = daemonOf(broker.url);
   one.sink.publish(said(1));
   await eventually('heard', () => follower.of('transcript').length === 1);
   await one.sink.close(1000);
   // the same final from a daemon that did not learn that it was taken
-  const again = rigOf(broker.url);
+  const again = daemonOf(broker.url);
   again.sink.publish(said(1));
   again.sink.publish(said(2));
   await eventually('heard', () => follower.of('transcript').length > 1);
@@ -151,10 +173,6 @@ following('a final that comes twice is handed out once', async () => {
     follower.of('transcript').map(({ transcript }) => transcript.id),
     ['boot-1', 'boot-2'],
   );
-  follower.stop();
-  await follower.ended;
-  await again.sink.close(1000);
-  await broker.close();
 });
 
 following('a broker that was never there is a fault; one that goes and comes back is news', async () => {
@@ -163,21 +181,16 @@ following('a broker that was never there is a fault; one that goes and comes bac
   assert.instance(failure, Fault);
   assert.is(failure.code, 'BROKER_UNREACHABLE');
 
-  const first = await startEmbeddedBroker({ port });
+  const first = await brokerOf(port);
   const follower = collect(first.url);
   await eventually('connected', () => follower.of('broker').length === 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
   await first.close();
   await eventually('away', () => follower.of('broker').at(-1)?.state === 'offline');
-  const second = await startEmbeddedBroker({ port });
+  const second = await brokerOf(port);
   await eventually('back', () => follower.of('broker').at(-1)?.state === 'online');
-  const rig = rigOf(second.url);
+  const rig = daemonOf(second.url);
   rig.sink.publish(said(1));
   await eventually('heard', () => follower.of('status').length > 0);
-  follower.stop();
-  await follower.ended;
-  await rig.sink.close(1000);
-  await second.close();
 });
 
 following('a base that is no base', async () => {
@@ -189,22 +202,23 @@ following('a base that is no base', async () => {
 
 following.run();
 
-const refusing = suite<{ mosquitto: Mosquitto }>('daemon/subscriber is refused');
+const refusing = suite('daemon/subscriber is refused');
+refusing.after.each(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
 
 refusing('by password, and by access list', async () => {
   const mosquitto = await startMosquitto({
     users: { guest: 'g', reader: 'r' },
     acl: ['user reader', 'topic read harkd/#', 'user guest', 'topic read other/#'],
   });
+  endings.push(() => mosquitto.stop());
   const wrong = await collect(mosquitto.url, { username: 'guest', password: 'x' }).ended.catch(
     (thrown) => thrown,
   );
   assert.is(wrong.code, 'BROKER_CREDENTIALS');
   const right = collect(mosquitto.url, { username: 'reader', password: 'r' });
   await eventually('connected', () => right.of('broker').length === 1);
-  right.stop();
-  await right.ended;
-  await mosquitto.stop();
 });
 
 if (mosquittoMissing === undefined) refusing.run();

@@ -10,6 +10,12 @@ import { rigOf } from '../../fixtures/sink.ts';
 
 const test = suite('daemon/commands/watch');
 
+/** What a test started; ended whether it passes or not. */
+const endings: (() => Promise<unknown>)[] = [];
+test.after.each(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
 const at = new Date(2026, 10, 22, 9, 5, 7);
 const site = 'kitchen';
 
@@ -124,6 +130,11 @@ test('follows a daemon until told to stop, and ends cleanly', async () => {
   const rig = rigOf(broker.url, { base: 'harkd/kitchen' });
   await rig.online();
   const stop = new AbortController();
+  endings.push(
+    () => broker.close(),
+    () => rig.sink.close(500),
+    async () => stop.abort(),
+  );
   const lines: string[] = [];
   const jsonLines: string[] = [];
   const has = (text: string) => [lines, jsonLines].every((all) => all.some((line) => line.includes(text)));
@@ -145,7 +156,6 @@ test('follows a daemon until told to stop, and ends cleanly', async () => {
     assert.match(line, /^\{.*\}\n$/);
     JSON.parse(line);
   }
-  await broker.close();
 });
 
 test.run();
