@@ -30,6 +30,7 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
   let lostMs = 0;
   let overrunSaidAtMs = Number.NEGATIVE_INFINITY;
   let outboxDropped = 0;
+  let recognizerWasBusy = false;
 
   function publish(event: DaemonEvent): void {
     switch (event.type) {
@@ -86,14 +87,18 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
         });
         lostMs = 0;
         return;
-      case 'recognizer':
-        write(event.state === 'busy' ? 'debug' : 'info', `recognizer ${event.state}`, fields(event));
+      case 'recognizer': {
+        // busy and ready take turns with every segment; only what loading and restarts come to is news
+        const routine = event.state === 'busy' || (event.state === 'ready' && recognizerWasBusy);
+        recognizerWasBusy = event.state === 'busy';
+        write(routine ? 'debug' : 'info', `recognizer ${event.state}`, fields(event));
         return;
+      }
       case 'provider': {
-        const asked =
-          event.requested === event.active ? '' : `, asked for ${event.requested}: ${event.reason}`;
-        const level = event.requested === event.active || event.requested === 'auto' ? 'info' : 'warn';
-        write(level, `model ${event.model} on ${event.active}${asked}`, fields(event));
+        const asAsked = event.requested === event.active;
+        const level = asAsked || event.requested === 'auto' ? 'info' : 'warn';
+        const why = asAsked ? '' : ` (asked for ${event.requested}: ${event.reason})`;
+        write(level, `model ${event.model} on ${event.active}${why}`, fields(event));
         return;
       }
       case 'broker':

@@ -10,6 +10,7 @@ import { type Config, defaultPaths, loadConfig, loadConfigFrom } from '../../dae
 import type { Problem } from '../../daemon/config-problems.ts';
 import { leaves, nodeAt, schema, schemaText, variableOf } from '../../daemon/config-schema.ts';
 import { Fault } from '../../daemon/faults.ts';
+import { readSources } from '../sources.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-config-'));
 const machine = { hostname: 'Pi4.local', cores: 4 };
@@ -141,6 +142,20 @@ schemaTest('gives every key a variable of its own', () => {
   assert.is(variableOf(['mqtt', 'url']), 'HARKD_MQTT_URL');
   assert.is(variableOf(['vad', 'hangoverMs']), 'HARKD_VAD_HANGOVER_MS');
   assert.is(new Set(leaves.map((leaf) => leaf.variable)).size, leaves.length);
+});
+
+schemaTest('has no key that nothing reads', () => {
+  const code = readSources(['daemon'])
+    .filter(({ file }) => !/config-(schema|defaults|rules)\.ts$/.test(file))
+    // the type names every key, so it proves nothing
+    .map(({ code: text }) => text.replaceAll(/^ *readonly .*$/gm, ''))
+    .join('\n');
+  const [sections, names] = [leaves.map(({ path: at }) => at[0]), leaves.map(({ path: at }) => at.at(-1))];
+  for (const name of new Set([...sections, ...names])) {
+    // one is passed on with its whole section, the other is named in a string: each has a test of its own
+    if (name === 'stallMs' || name === 'passwordFile') continue;
+    assert.match(code, new RegExp(`\\b${name}\\b`), `${name} is in the schema, but no code reads it`);
+  }
 });
 
 schemaTest.run();

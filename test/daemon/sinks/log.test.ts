@@ -53,6 +53,19 @@ test('warns when a provider is not the one that was asked for', () => {
   assert.equal(levelsOf([provider('auto'), provider('cpu'), provider('ascend')]), ['info', 'info', 'warn']);
 });
 
+test('does not say ready after every segment', () => {
+  const recognizer = (state: 'loading' | 'ready' | 'busy' | 'restarting'): DaemonEvent => ({
+    type: 'recognizer',
+    state,
+  });
+  const states = ['loading', 'ready', 'busy', 'ready', 'busy', 'restarting', 'ready'] as const;
+  const info = collect(states.map(recognizer)).filter(({ level }) => level === 'info');
+  assert.equal(
+    info.map(({ message }) => message),
+    ['recognizer loading', 'recognizer ready', 'recognizer restarting', 'recognizer ready'],
+  );
+});
+
 test('sums up overruns to one line a minute', () => {
   let clockMs = 0;
   const overrun: DaemonEvent = { type: 'overrun', lostMs: 100 };
