@@ -1,34 +1,17 @@
 /** The whole daemon on the embedded model: real processes, real broker, real arecord; what it hears is what was said. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { alsaMissing, createAlsa } from '../fixtures/alsa.ts';
-import { type Listener, listenTo, mosquittoMissing, startMosquitto } from '../fixtures/broker.ts';
-import { harkd, packageDir, startDaemon } from '../fixtures/daemon.ts';
-import { eventually } from '../fixtures/daemon-events.ts';
+import { listenTo, mosquittoMissing, startMosquitto } from '../fixtures/broker.ts';
+import { harkd, startDaemon } from '../fixtures/daemon.ts';
+import { base, finalsOf, household, sentencesOf, uniqueTexts } from '../fixtures/demo.ts';
 import { s16Of, wavOf } from '../fixtures/wav.ts';
 import { announceSkip } from '../skip.ts';
 import { seeded } from './score.ts';
 
-const demoDir = path.join(packageDir, 'models/embedded/demo');
-const household = path.join(demoDir, 'household.wav');
-const { recordings } = JSON.parse(readFileSync(path.join(demoDir, 'sentences.json'), 'utf8')) as {
-  recordings: { file: string; sentences: { text: string; endMs: number }[] }[];
-};
-const spoken = recordings[0]?.sentences.map(({ text }) => text) ?? [];
-const base = 'harkd/test';
-
-type Final = { id: string; seq: number; text: string; replayed: boolean; start: string; latencyMs: number };
-const finalsOf = (listener: Listener): Final[] =>
-  listener.on(`${base}/transcript`).map(({ text }) => JSON.parse(text) as Final);
-/** What a subscriber that forgets repeated ids has. */
-const uniqueTexts = (finals: readonly Final[]): string[] => [
-  ...new Map(finals.map(({ id, text }) => [id, text])).values(),
-];
-const allSpoken = (listener: Listener) =>
-  listener.until(`${base}/transcript`, () => uniqueTexts(finalsOf(listener)).length >= spoken.length, 60_000);
+const spoken = sentencesOf('household.wav').map(({ text }) => text);
 
 const daemon = suite('daemon');
 
@@ -118,59 +101,6 @@ if (mosquittoMissing === undefined) {
     await broker.stop();
   });
 } else announceSkip('daemon with mosquitto', mosquittoMissing);
-
-const noAlsa = alsaMissing() ?? mosquittoMissing;
-if (noAlsa === undefined) {
-  daemon('the same transcripts come through real arecord, also when it is killed in a pause', async () => {
-    const alsa = createAlsa();
-    const broker = await startMosquitto();
-    const listener = await listenTo(broker.url, `${base}/#`);
-    const pcm = readFileSync(household).subarray(44);
-    const microphone = alsa.addMicrophone('kitchen', pcm);
-    const run = startDaemon(['--source', 'alsa:kitchen', '--broker', broker.url], alsa.environment);
-    // between the second and the third sentence there is a pause of more than a second
-    const pauseAt = ((recordings[0]?.sentences[1]?.endMs ?? 0) + 300) * 16;
-    await eventually('the second sentence is spoken', () => microphone.spokenSamples() >= pauseAt, 30_000);
-    for (const pid of run.children('arecord')) process.kill(pid, 'SIGKILL');
-    await allSpoken(listener);
-    assert.equal(uniqueTexts(finalsOf(listener)), spoken);
-    const events = listener
-      .on(`${base}/event`)
-      .map(({ text }) => (JSON.parse(text) as { type: string }).type);
-    assert.equal(
-      events.filter((type) => type.startsWith('microphone')),
-      ['microphone-lost', 'microphone-back'],
-    );
-    assert.is(await run.stop(), 0);
-    listener.close();
-    await broker.stop();
-    await alsa.close();
-  });
-
-  daemon('without its microphone the daemon stays, says so, and hears when it comes', async () => {
-    const alsa = createAlsa();
-    const broker = await startMosquitto();
-    const listener = await listenTo(broker.url, `${base}/#`);
-    const run = startDaemon(['--source', 'alsa:nosuch', '--broker', broker.url], alsa.environment);
-    const line = await run.logged('that there is no such microphone', ({ msg }) =>
-      msg.includes('MICROPHONE_NOT_FOUND'),
-    );
-    assert.match(String(line['hint'] ?? line.msg), /harkd devices|alsa/);
-    await listener.until(
-      `${base}/health`,
-      (messages) => messages.some(({ text }) => JSON.parse(text).microphone.state === 'lost'),
-      20_000,
-    );
-    const pcm = readFileSync(path.join(demoDir, 'lights.wav')).subarray(44);
-    alsa.addMicrophone('nosuch', Buffer.concat([Buffer.alloc(32_000), pcm, Buffer.alloc(32_000)]));
-    await listener.until(`${base}/transcript/text`, (texts) => texts.length > 0, 60_000);
-    assert.is(listener.on(`${base}/transcript/text`)[0]?.text, recordings[1]?.sentences[0]?.text);
-    assert.is(await run.stop(), 0);
-    listener.close();
-    await broker.stop();
-    await alsa.close();
-  });
-} else announceSkip('daemon with arecord', noAlsa);
 
 daemon('the embedded broker says where it is, and serves any client', async () => {
   const run = startDaemon(['--source', `file:${household}`]);

@@ -1,18 +1,13 @@
 /** `harkd transcribe` as a user runs it. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { harkd, packageDir } from '../fixtures/daemon.ts';
+import { harkd } from '../fixtures/daemon.ts';
+import { demoDir, household, recordings, sentencesOf } from '../fixtures/demo.ts';
 
-const demoDir = path.join(packageDir, 'models/embedded/demo');
-const household = path.join(demoDir, 'household.wav');
-type Spoken = { readonly text: string; readonly startMs: number; readonly endMs: number };
-const { recordings } = JSON.parse(readFileSync(path.join(demoDir, 'sentences.json'), 'utf8')) as {
-  recordings: { file: string; sentences: Spoken[] }[];
-};
-const spoken = recordings[0]?.sentences ?? [];
+const spoken = sentencesOf('household.wav');
 
 const transcribe = suite('transcribe');
 
@@ -71,7 +66,7 @@ transcribe('srt and vtt: one cue a sentence', async () => {
 transcribe('without the detector everything is recognised', async () => {
   const { code, stdout, stderr } = await harkd(['transcribe', '--no-vad', path.join(demoDir, 'volume.wav')]);
   assert.is(code, 0, stderr);
-  assert.is(stdout.trim(), recordings[2]?.sentences[0]?.text);
+  assert.is(stdout.trim(), sentencesOf('volume.wav')[0]?.text);
 });
 
 transcribe('a bad file is named, and does not keep the others from being heard', async () => {
@@ -83,11 +78,11 @@ transcribe('a bad file is named, and does not keep the others from being heard',
   assert.match(alone.stderr, /^error AUDIO_INVALID: .*text\.wav/);
   const together = await harkd(['transcribe', text, path.join(demoDir, 'lights.wav')]);
   assert.is(together.code, 65);
-  assert.is(together.stdout.trim(), recordings[1]?.sentences[0]?.text);
+  assert.is(together.stdout.trim(), sentencesOf('lights.wav')[0]?.text);
   rmSync(folder, { recursive: true });
 });
 
-transcribe('a corrupt model is refused with both hashes', async () => {
+transcribe('a model that is not there is named', async () => {
   const { code, stderr } = await harkd(['transcribe', '--model', '/nonexistent', household]);
   assert.is(code, 78);
   assert.match(stderr, /MODEL_MISSING/);
