@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { EventMessage } from '../../daemon/mqtt-contract.ts';
+import { topicsOf } from '../../daemon/mqtt-contract.ts';
+import { publicationsFor } from '../../daemon/sinks/mqtt/publications.ts';
+import { parseSiteMessage } from '../../daemon/subscriber.ts';
+import { healthOf, transcriptOf } from '../fixtures/daemon-events.ts';
+
+const test = suite('docs/mqtt.md');
+
+const root = path.join(import.meta.dirname, '../../..');
+const doc = readFileSync(path.join(root, 'docs/mqtt.md'), 'utf8');
+
+/** The rows of the first table after `heading`, cells trimmed, without its head. */
+function tableAfter(heading: string): string[][] {
+  const from = doc.indexOf(heading);
+  assert.ok(from >= 0, `no heading ${heading}`);
+  const lines = doc.slice(from).split('\n');
+  const first = lines.findIndex((line) => line.startsWith('|'));
+  const rows: string[][] = [];
+  for (const line of lines.slice(first)) {
+    if (!line.startsWith('|')) break;
+    rows.push(
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  }
+  return rows.slice(2);
+}
+function exampleAfter(heading: string): string {
+  const from = doc.indexOf(heading);
+  const match = /```json\n([\s\S]*?)```/.exec(doc.slice(from));
+  assert.ok(match?.[1] !== undefined);
+  return match[1];
+}
+
+test('topic, retain, QoS and expiry are what the code sends', () => {
+  const make = publicationsFor(topicsOf('b'), 'boot');
+  const entry = { id: 'a', createdAtMs: 0, bootId: 'boot', body: JSON.stringify(transcriptOf(1)) };
+  const health = { ...healthOf(), mqtt: { reconnects: 0, outbox: 0, outboxDropped: 0 } };
+  const sent = [
+    make.status('online'),
+    make.info({}),
+    make.health(health, 90),
+    ...make.transcript(entry, false),
+    make.partial({ id: 'a', rev: 1, text: '', stableChars: 0, language: 'en' }),
+    make.speech(true),
+    make.mute(true),
+    ...make.event(entry),
+    make.answer('<command>', { status: 'ok', data: {} }, undefined),
+  ];
+  const expiry = new Map([
+    [5, '5 s'],
+    [90, '3 intervals'],
+  ]);
+  assert.equal(
+    tableAfter('## Topics').map(([topic, , retained, qos, expires]) => [topic, retained, qos, expires]),
+    sent.map(({ topic, retain, qos, expiryS }) => [
+      `\`${topic.slice('b/'.length)}\``,
+      retain ? 'yes' : 'no',
+      String(qos),
+      expiryS === undefined ? '' : expiry.get(expiryS),
+    ]),
+  );
+});
+
+test('every type of event has its row, and no other', () => {
+  // a type that is missing here, or is none, does not compile
+  const types: Record<EventMessage['type'], true> = {
+    'microphone-lost': true,
+    'microphone-back': true,
+    overload: true,
+    'segment-dropped': true,
+    throttled: true,
+    'recognizer-restarted': true,
+    'provider-fallback': true,
+    'outbox-full': true,
+  };
+  assert.equal(
+    tableAfter('### event').map(([type]) => type),
+    Object.keys(types).map((type) => `\`${type}\``),
+  );
+});
+
+test('the examples are read by our own subscriber', () => {
+  for (const name of ['transcript', 'health']) {
+    const payload = Buffer.from(exampleAfter(`### ${name}`));
+    assert.is(parseSiteMessage({ topic: `harkd/x/${name}`, payload }, 'harkd/+')?.type, name);
+  }
+});
+
+test('the example of a transcript has every field, and no other', () => {
+  const documented = JSON.parse(exampleAfter('### transcript'));
+  assert.equal(Object.keys(documented), ['event_type', ...Object.keys(transcriptOf(1)), 'replayed']);
+});
+
+test.run();
