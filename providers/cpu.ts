@@ -23,6 +23,14 @@ export function cpuFeatures(cpuinfo: string = readText('/proc/cpuinfo')): Readon
   return new Set(line?.[1]?.trim().split(/\s+/) ?? []);
 }
 
+/**
+ * x86 before VNNI adds pairs of uint8 x int8 products in 16 bits, and saturates (vpmaddubsw). On the embedded model
+ * with int8 weights, an AVX2-only processor then errs ten times as much as one with VNNI; see the README.
+ */
+export function int8Saturates(arch: string, features: ReadonlySet<string>): boolean {
+  return arch === 'x64' && !features.has('avx512_vnni') && !features.has('avx_vnni');
+}
+
 function describeDevice(): string {
   // boards name themselves in the device tree; node has no model name for Arm cores
   const board = readText('/proc/device-tree/model').replaceAll('\0', '').trim();
@@ -75,5 +83,8 @@ export async function probeCpu(
 export const provider: Provider = {
   name: 'cpu',
   probe: () => probeCpu(),
-  open: (graphPath, options) => openOnnxSession(graphPath, ['cpu'], options),
+  open: (graphPath, options) => {
+    const saturates = int8Saturates(process.arch, cpuFeatures());
+    return openOnnxSession(graphPath, ['cpu'], { ...options, int8Saturates: saturates });
+  },
 };

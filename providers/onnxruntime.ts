@@ -82,20 +82,38 @@ function createViews(ort: Library): (tensor: Tensor) => OrtTensor {
   };
 }
 
+export type OnnxSessionOptions = SessionOptions & {
+  /** This processor's int8 kernels overflow: let the library rewrite the weights to unsigned ones. */
+  readonly int8Saturates?: boolean;
+};
+
+function optimizationLevel({ optimize, int8Saturates }: OnnxSessionOptions): 'all' | 'extended' | 'disabled' {
+  if (optimize === 'all') return 'all';
+  // the rewriting is one of the extended optimisations
+  return int8Saturates === true ? 'extended' : 'disabled';
+}
+
 function sessionOptions(
   providers: readonly string[],
-  options: SessionOptions,
+  options: OnnxSessionOptions,
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: [...providers],
     intraOpNumThreads: options.threads ?? 1,
     interOpNumThreads: 1,
-    graphOptimizationLevel: options.optimize === 'all' ? 'all' : 'disabled',
+    graphOptimizationLevel: optimizationLevel(options),
     executionMode: 'sequential',
     // errors only: what concerns an operator is thrown
     logSeverityLevel: 3,
     // spinning threads would heat a fanless board between two utterances
-    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: '0' },
+        inter_op: { allow_spinning: '0' },
+        // exact int8 sums; the library heeds it only where its kernels would overflow
+        x64quantprecision: '1',
+      },
+    },
   };
 }
 
@@ -106,7 +124,7 @@ function sessionOptions(
 export async function openOnnxSession(
   graphPath: string,
   executionProviders: readonly string[],
-  options: SessionOptions = {},
+  options: OnnxSessionOptions = {},
 ): Promise<Session> {
   if (!existsSync(graphPath)) {
     throw new Fault(

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Fault } from '../../daemon/faults.ts';
-import { cpuFeatures, probeCpu } from '../../providers/cpu.ts';
+import { cpuFeatures, int8Saturates, probeCpu } from '../../providers/cpu.ts';
 import type { ProbeReport, Provider } from '../../providers/provider.ts';
 import { type Registry, registry, resolveProvider } from '../../providers/registry.ts';
 
@@ -90,6 +90,13 @@ providers('processor features are read from both kinds of /proc/cpuinfo', () => 
   assert.ok(cpuFeatures('processor\t: 0\nFeatures\t: fp asimd asimddp\n').has('asimddp'));
   assert.ok(cpuFeatures('model name\t: x\nflags\t\t: fpu avx2 avx512_vnni\n').has('avx512_vnni'));
   assert.is(cpuFeatures('').has('avx2'), false);
+});
+
+providers('only x86 without VNNI has int8 sums that saturate', () => {
+  assert.is(int8Saturates('x64', new Set(['avx2', 'avx512f'])), true);
+  assert.is(int8Saturates('x64', new Set(['avx2', 'avx512_vnni'])), false);
+  assert.is(int8Saturates('x64', new Set(['avx2', 'avx_vnni'])), false);
+  assert.is(int8Saturates('arm64', new Set(['asimd'])), false);
 });
 
 providers.run();
