@@ -153,6 +153,26 @@ const parser = yargs(hideBin(process.argv))
       }),
   )
   .command(
+    'bench',
+    'how fast this machine is with a model',
+    (y) =>
+      y
+        .options({
+          ...configOption,
+          ...modelOptions,
+          rounds: {
+            type: 'number',
+            default: 20,
+            describe: 'times the sound is recognised',
+            requiresArg: true,
+          },
+          json: { type: 'boolean', default: false, describe: 'for programs' },
+        })
+        .example('$0 bench', 'the embedded model, as configured')
+        .example('$0 bench --model ./whisper-base.en --threads 4', 'is this board fast enough for it?'),
+    async (argv) => (await import('./commands/bench.ts')).bench(argv, context),
+  )
+  .command(
     'config <action>',
     'check, print or describe the configuration',
     (y) =>
