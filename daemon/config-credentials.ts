@@ -1,4 +1,4 @@
-/** User name and password of the broker: from its address, from a file. They end up in `mqtt.username` and `mqtt.password`. */
+/** Secrets that stand elsewhere: in the address of the broker, in files. They end up in the keys that are hidden. */
 import { readFileSync } from 'node:fs';
 import type { Problem, WhereIs } from './config-problems.ts';
 import { type ConfigTree, pick, put } from './config-tree.ts';
@@ -40,20 +40,41 @@ function isPercentEncoded(text: string): boolean {
   }
 }
 
-/** Reads `mqtt.passwordFile`, where it is set, into `mqtt.password`. */
-export function readPasswordFile(tree: ConfigTree, whereIs: WhereIs): Problem[] {
-  const at = ['mqtt', 'passwordFile'];
-  const file = pick(tree, at);
-  if (typeof file !== 'string') return [];
-  const expected = 'a readable file with the password in its first line';
-  const problem = { where: whereIs(at), key: 'mqtt.passwordFile', expected };
-  try {
-    const password = readFileSync(file, 'utf8').split(/\r?\n/)[0] ?? '';
-    if (password === '') return [{ ...problem, got: `${file}, which is empty`, hint: '' }];
-    put(tree, ['mqtt', 'password'], password);
-    return [];
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    return [{ ...problem, got: `${file} (${code})`, hint: 'check the path, the owner and the mode' }];
-  }
+type SecretFile = {
+  readonly section: string;
+  readonly name: string;
+  /** What is wrong with what stands in it, or undefined. */
+  readonly check: (secret: string) => string | undefined;
+};
+
+const secretFiles: readonly SecretFile[] = [
+  { section: 'mqtt', name: 'password', check: () => undefined },
+  {
+    section: 'http',
+    name: 'token',
+    check: (token) =>
+      /^[!-~]{16,200}$/.test(token) ? undefined : 'one that is not 16 to 200 printable characters',
+  },
+];
+
+/** Reads the files that are named, such as `mqtt.passwordFile`, into the keys they stand for, such as `mqtt.password`. */
+export function readSecretFiles(tree: ConfigTree, whereIs: WhereIs): Problem[] {
+  return secretFiles.flatMap(({ section, name, check }) => {
+    const at = [section, `${name}File`];
+    const file = pick(tree, at);
+    if (typeof file !== 'string') return [];
+    const expected = `a readable file with the ${name} in its first line`;
+    const problem = { where: whereIs(at), key: at.join('.'), expected };
+    try {
+      const secret = readFileSync(file, 'utf8').split(/\r?\n/)[0] ?? '';
+      if (secret === '') return [{ ...problem, got: `${file}, which is empty`, hint: '' }];
+      const wrong = check(secret);
+      if (wrong !== undefined) return [{ ...problem, got: `${file}, with ${wrong}`, hint: '' }];
+      put(tree, [section, name], secret);
+      return [];
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      return [{ ...problem, got: `${file} (${code})`, hint: 'check the path, the owner and the mode' }];
+    }
+  });
 }

@@ -1,10 +1,12 @@
 /** The rules that bind two keys of the configuration together, which a schema cannot say in a way people understand. */
+
 import { type Problem, show, type WhereIs } from './config-problems.ts';
+import { isLoopback, parseHttpAddress } from './http-address.ts';
 
 type Rule = {
-  readonly keys: readonly [string, string?];
+  readonly keys: readonly [string, string?, string?];
   /** What is wrong with the values of `keys`, or undefined. */
-  readonly check: (a: unknown, b: unknown) => Omit<Problem, 'where' | 'key'> | undefined;
+  readonly check: (a: unknown, b: unknown, c: unknown) => Omit<Problem, 'where' | 'key'> | undefined;
 };
 
 function notAbove(lower: string, upper: string): Rule {
@@ -14,6 +16,16 @@ function notAbove(lower: string, upper: string): Rule {
       Number(a) <= Number(b)
         ? undefined
         : { got: show(a), expected: `at most ${upper}, which is ${show(b)}`, hint: '' },
+  };
+}
+
+function notBeside(file: string, value: string): Rule {
+  return {
+    keys: [file, value],
+    check: (a, b) =>
+      a === undefined || b === undefined
+        ? undefined
+        : { got: show(a), expected: `nothing beside ${value}`, hint: 'keep one of the two' },
   };
 }
 
@@ -31,12 +43,17 @@ const rules: readonly Rule[] = [
             hint: '',
           },
   },
+  notBeside('mqtt.passwordFile', 'mqtt.password'),
+  notBeside('http.tokenFile', 'http.token'),
   {
-    keys: ['mqtt.passwordFile', 'mqtt.password'],
-    check: (file, password) =>
-      file === undefined || password === undefined
-        ? undefined
-        : { got: show(file), expected: 'nothing beside mqtt.password', hint: 'keep one of the two' },
+    keys: ['http.listen', 'http.token', 'http.tokenFile'],
+    check: (listen, token, tokenFile) => {
+      if (listen === 'off' || token !== undefined || tokenFile !== undefined) return undefined;
+      const address = parseHttpAddress(String(listen));
+      if (address !== undefined && isLoopback(address.host)) return undefined;
+      const expected = 'a loopback address, such as 127.0.0.1, because there is no token';
+      return { got: show(listen), expected, hint: 'set http.tokenFile to let others in' };
+    },
   },
   ...['mqtt.password', 'mqtt.passwordFile'].map(
     (key): Rule => ({
@@ -66,10 +83,12 @@ export function checkTogether(
   broken: ReadonlySet<string>,
   whereIs: WhereIs,
 ): Problem[] {
-  return rules.flatMap(({ keys: [a, b], check }) => {
-    const sections = [a, b].map((key) => key?.split('.')[0] ?? '');
-    if ([a, b, ...sections].some((key) => key !== undefined && broken.has(key))) return [];
-    const problem = check(lookUp(a), b === undefined ? undefined : lookUp(b));
-    return problem === undefined ? [] : [{ where: whereIs(a.split('.')), key: a, ...problem }];
+  return rules.flatMap(({ keys, check }) => {
+    const [first] = keys;
+    const needed = keys.filter((key) => key !== undefined);
+    if (needed.some((key) => broken.has(key) || broken.has(key.split('.')[0] ?? ''))) return [];
+    const [a, b, c] = keys.map((key) => (key === undefined ? undefined : lookUp(key)));
+    const problem = check(a, b, c);
+    return problem === undefined ? [] : [{ where: whereIs(first.split('.')), key: first, ...problem }];
   });
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Ajv } from 'ajv';
-import { readPasswordFile, takeCredentials } from './config-credentials.ts';
+import { readSecretFiles, takeCredentials } from './config-credentials.ts';
 import { complete, type Machine } from './config-defaults.ts';
 import { type ParsedFile, parseConfigFile } from './config-file.ts';
 import { faultOf, type Problem, problemOf, unknownVariables } from './config-problems.ts';
@@ -49,6 +49,13 @@ export type Config = {
     readonly embeddedPort: number;
   };
   readonly outbox: { readonly maxEntries: number; readonly maxMib: number; readonly maxAgeH: number };
+  readonly http: {
+    /** `off`, or `HOST:PORT`; see `parseHttpAddress`. */
+    readonly listen: string;
+    /** Filled from `tokenFile` when that is set. */
+    readonly token?: string;
+    readonly tokenFile?: string;
+  };
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     readonly format: 'auto' | 'text' | 'journal' | 'json';
@@ -165,7 +172,7 @@ export function loadConfigFrom(input: ConfigInput): LoadedConfig {
   const broken = new Set(problems.map(({ key }) => key));
   if (!broken.has('mqtt')) problems.push(...takeCredentials(tree, whereIs));
   problems.push(...checkTogether((key) => pick(tree, key.split('.')), broken, whereIs));
-  if (problems.length === 0) problems.push(...readPasswordFile(tree, whereIs));
+  if (problems.length === 0) problems.push(...readSecretFiles(tree, whereIs));
   // two rules broken by one value (its type and its pattern) are one problem
   const unique = new Map(
     problems.map((problem) => [`${problem.where} ${problem.key} ${problem.expected}`, problem]),

@@ -86,6 +86,7 @@ const shape: Shape<Config> = {
     embeddedPort: 'number',
   },
   outbox: { maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
+  http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
     level: { error: true, warn: true, info: true, debug: true },
     format: { auto: true, text: true, journal: true, json: true },
@@ -320,6 +321,41 @@ loadTest('reads the password from its file', () => {
   assert.match(refuse(text).fault.message, /which is empty/);
   rmSync(secretFile);
   assert.match(refuse(text).fault.message, /mqtt\.passwordFile is .*ENOENT/);
+});
+
+loadTest('serves the web page elsewhere with a token only, and reads that from its file', () => {
+  const message = (text: string) => refuse(text).fault.message;
+  for (const listen of ['127.0.0.1:8080', 'localhost:8080', '[::1]:8080', 'off', '127.1.2.3:0'])
+    assert.is(load(`http: { listen: "${listen}" }`).http.listen, listen);
+  for (const listen of ['0.0.0.0:8080', ':8080', '[::]:8080', 'kitchen.lan:80', '192.168.1.5:80']) {
+    const text = `http: { listen: "${listen}" }`;
+    assert.match(message(text), /http\.listen is ".*", expected a loopback address/);
+    assert.is(load(`${text.slice(0, -1)}, token: 0123456789abcdef }`).http.listen, listen);
+  }
+  for (const listen of [
+    '8080',
+    '127.0.0.1',
+    '127.0.0.1:65536',
+    '127.0.0.1:x',
+    '::1:8080',
+    'http://a:1',
+    'a:1/x',
+  ])
+    assert.match(message(`http: { listen: "${listen}" }`), /expected off, or HOST:PORT/, listen);
+
+  const tokenFile = path.join(folder, 'token');
+  const text = `http: { listen: ":8080", tokenFile: ${tokenFile} }`;
+  writeFileSync(tokenFile, '0123456789abcdef\r\n');
+  assert.is(load(text).http.token, '0123456789abcdef');
+  writeFileSync(tokenFile, 'hunter2\n');
+  assert.match(message(text), /http\.tokenFile is .*not 16 to 200 printable characters/);
+  assert.not.match(message(text), /hunter2/);
+  assert.match(message('http: { token: hunter2 }'), /http\.token is \(hidden\)/);
+  assert.match(
+    message(`${text.slice(0, -1)}, token: 0123456789abcdef }`),
+    /expected nothing beside http\.token/,
+  );
+  rmSync(tokenFile);
 });
 
 loadTest('takes the first file of the usual places', () => {

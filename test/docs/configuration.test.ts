@@ -33,17 +33,18 @@ test('the example file means the defaults', () => {
 test('the example file is right with every line of it in use', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-example-'));
   const secret = path.join(folder, 'password');
-  writeFileSync(secret, 'hunter2\n');
+  writeFileSync(secret, 'hunter2-hunter2-hunter2\n');
   const text = readFileSync(path.join(docsDir, 'config.example.yaml'), 'utf8')
-    .replace(/^ *#password:.*$/m, '')
-    .replace('/etc/harkd/mqtt-password', secret)
+    .replaceAll(/^ *#(password|token):.*$/gm, '')
+    .replaceAll(/\/etc\/harkd\/(mqtt-password|http-token)/g, secret)
     .replaceAll(/^( *)#(?=[a-z])/gim, '$1');
   const file = path.join(folder, 'config.yaml');
   writeFileSync(file, text);
   const config = loadConfig({ path: file, environment: {}, machine });
   assert.is(config.site, 'kitchen');
   assert.is(config.mqtt.username, 'harkd');
-  assert.is(config.mqtt.password, 'hunter2');
+  assert.is(config.mqtt.password, 'hunter2-hunter2-hunter2');
+  assert.is(config.http.token, 'hunter2-hunter2-hunter2');
   rmSync(folder, { recursive: true });
 });
 
