@@ -1,0 +1,30 @@
+import type { Config } from '../config.ts';
+import type { Sink } from '../events.ts';
+import { parseHttpAddress } from '../http-address.ts';
+import type { Log } from '../log.ts';
+import type { HttpSinkOptions } from '../sinks/http.ts';
+
+export type WebPageOptions = Pick<HttpSinkOptions, 'version' | 'status' | 'health' | 'onMute'> & {
+  readonly log: Log;
+};
+
+/**
+ * The web page of a running daemon, or undefined where `http.listen` is off. Throws `Fault` as `httpSink` does.
+ * Its code is loaded only where it is wanted: it takes some 3 MB that a small board may need otherwise.
+ */
+export async function openWebPage(
+  config: Pick<Config, 'http'>,
+  { log, ...daemon }: WebPageOptions,
+): Promise<Sink | undefined> {
+  const address = parseHttpAddress(config.http.listen);
+  if (address === undefined) return undefined;
+  const { httpSink } = await import('../sinks/http.ts');
+  const sink = await httpSink({
+    ...address,
+    ...daemon,
+    token: config.http.token,
+    onFailure: (error) => log('error', `web page: ${error instanceof Error ? error.stack : error}`),
+  });
+  log('info', `web page on ${sink.url}`, { url: sink.url });
+  return sink;
+}
