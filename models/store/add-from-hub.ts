@@ -1,7 +1,7 @@
 /** Takes a model in from a Hugging Face hub: one commit, every file against the hash the hub lists for it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { Fault } from '../../daemon/faults.ts';
+import { Fault, type FaultCode } from '../../daemon/faults.ts';
 import { checkDescription } from '../compiler/architecture.ts';
 import type { FileRecord } from '../files.ts';
 import {
@@ -26,6 +26,7 @@ import {
   readListing,
   weightsIndex,
 } from './listing.ts';
+import { storageFault } from './partial-file.ts';
 import { PassingTrouble, type Patience, patiently, usualPatience } from './patience.ts';
 
 export type HubOptions = AddOptions & {
@@ -131,6 +132,12 @@ async function fetchModel(
   return records;
 }
 
+/**
+ * After these nothing is kept to go on from: the model will not get better, and room for the rest of the machine is
+ * worth more than a second start.
+ */
+const hopeless: ReadonlySet<FaultCode> = new Set(['MODEL_INVALID', 'MODEL_UNSUPPORTED', 'DISK_FULL']);
+
 /** The folder for this commit; what was begun for another is removed. */
 function prepareIncoming(incoming: string, commit: string): string {
   if (existsSync(incoming)) {
@@ -165,10 +172,10 @@ async function addWith(hub: Hub, repository: string, name: string, options: HubO
     const known = catalog.find((each) => each.repository === repository);
     return await admit({ name, dir, files, origin, known, licence }, options);
   } catch (thrown) {
-    // room for the rest of the machine is worth more than going on where we stopped
-    if (thrown instanceof Fault && thrown.code === 'DISK_FULL')
+    const trouble = storageFault(thrown, dir);
+    if (trouble instanceof Fault && hopeless.has(trouble.code))
       rmSync(incoming, { recursive: true, force: true });
-    throw thrown;
+    throw trouble;
   }
 }
 

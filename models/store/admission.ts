@@ -120,7 +120,7 @@ function makeCard(candidate: Candidate, parameters: number, languages: readonly 
 }
 
 /**
- * Looks at every weight, writes the card and puts the candidate in its place; what is not sound is removed.
+ * Looks at every weight, writes the card and puts the candidate in its place.
  * Throws MODEL_INVALID, MODEL_UNSUPPORTED. Only inside `changing`.
  */
 export async function admit(candidate: Candidate, options: AddOptions): Promise<Added> {
@@ -128,10 +128,7 @@ export async function admit(candidate: Candidate, options: AddOptions): Promise<
   const { storeDir, signal, onProgress } = options;
   const { parameters, languages } = await requireSound(dir, signal, (done, total) =>
     onProgress?.({ phase: 'check', done, total }),
-  ).catch(async (thrown: unknown) => {
-    if (thrown instanceof Fault) await rm(dir, { recursive: true, force: true });
-    throw thrown;
-  });
+  );
   const card = makeCard(candidate, parameters, languages);
   await writeFile(path.join(dir, 'card.json'), `${JSON.stringify(card, undefined, 2)}\n`, { flush: true });
   install(storeDir, name, dir);
