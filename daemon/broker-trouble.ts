@@ -97,7 +97,7 @@ export function explain(cause: Error, url: string): Fault {
     );
   }
   const code = (cause as NodeJS.ErrnoException).code;
-  if (cause instanceof ClosedBeforeConnack || isParseError(cause)) {
+  if (cause instanceof ClosedBeforeConnack || isParseError(cause) || code === 'ECONNRESET') {
     return new Fault(
       'BROKER_REFUSED',
       `what listens at ${url} does not answer as an MQTT broker: ${cause.message}`,
@@ -108,8 +108,11 @@ export function explain(cause: Error, url: string): Fault {
   if (typeof code === 'string' && /CERT|TLS|SSL|EPROTO|UNABLE_TO_/.test(code)) {
     return new Fault(
       'BROKER_REFUSED',
-      `no trusted connection to ${url}: ${cause.message} (${code})`,
-      'the certificate of the broker must be valid for its host name and signed by an authority this machine trusts',
+      // OpenSSL ends its messages with a place in its sources and a newline
+      `no trusted connection to ${url}: ${code === 'EPROTO' ? 'it does not speak TLS' : `${cause.message} (${code})`}`,
+      code === 'EPROTO'
+        ? 'check the port and the scheme: 8883 is mqtts, 1883 mqtt without TLS'
+        : 'the certificate must be valid for this host name and signed by an authority this machine knows; for one of your own set NODE_EXTRA_CA_CERTS',
       options,
     );
   }
