@@ -4,13 +4,11 @@ import { Fault } from './faults.ts';
 
 /** The broker took the packet and said no: MQTT 5 only, a 3.1.1 broker acknowledges and throws it away. */
 export class PublishRefused extends Error {
-  readonly topic: string;
   readonly reasonCode: number;
 
   constructor(topic: string, reasonCode: number) {
     super(`broker refused ${topic}: ${ReasonCodes[reasonCode as keyof typeof ReasonCodes]} (${reasonCode})`);
     this.name = 'PublishRefused';
-    this.topic = topic;
     this.reasonCode = reasonCode;
   }
 }

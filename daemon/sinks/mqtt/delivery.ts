@@ -1,5 +1,4 @@
 import type { BrokerLink, Publication } from '../../broker-connection.ts';
-import { PublishRefused } from '../../broker-trouble.ts';
 import type { Outbox, OutboxEntry } from '../../outbox.ts';
 
 export type DeliveryOptions = {
@@ -13,7 +12,7 @@ export type DeliveryOptions = {
   readonly replayAfterMs: number;
   /** How long to wait after the broker took an entry and said no. It stays first: no promise is broken by skipping it. */
   readonly refusedRetryMs: number;
-  readonly onRefused: (topic: string, refusal: PublishRefused) => void;
+  readonly onRefused: (topic: string, refusal: Error) => void;
   readonly onAccepted: (topic: string) => void;
   readonly onDelivered?: () => void;
 };
@@ -75,18 +74,18 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
   async function send(link: BrokerLink, entry: OutboxEntry): Promise<void> {
     const publications = options.publicationsOf(entry, isReplayed(entry));
     attemptedId = entry.id;
-    try {
-      for (const publication of publications) {
+    for (const publication of publications) {
+      try {
         await link.publish(publication);
-        options.onAccepted(publication.topic);
+      } catch (error) {
+        // if the link is lost, the next one will wake us; else it is this publication that is not wanted
+        if (!stopped && link === options.link()) {
+          pause = setTimeout(resume, options.refusedRetryMs);
+          options.onRefused(publication.topic, error as Error);
+        }
+        return;
       }
-    } catch (error) {
-      // otherwise the link is lost and the next one will wake us
-      if (error instanceof PublishRefused) {
-        pause = setTimeout(resume, options.refusedRetryMs);
-        options.onRefused(error.topic, error);
-      }
-      return;
+      options.onAccepted(publication.topic);
     }
     await outbox.acknowledge(entry.id);
     appendedAtMs.delete(entry.id);

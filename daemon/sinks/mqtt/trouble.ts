@@ -1,4 +1,3 @@
-import type { PublishRefused } from '../../broker-trouble.ts';
 import type { Emit } from '../../events.ts';
 import { Fault } from '../../faults.ts';
 
@@ -6,7 +5,7 @@ export type Trouble = {
   readonly connection: (fault: Fault) => void;
   readonly connectionWell: () => void;
   /** The broker is there but does not let us say, or hear, something on this topic. */
-  readonly refused: (topic: string, refusal: PublishRefused | Error) => void;
+  readonly refused: (topic: string, refusal: Error) => void;
   readonly accepted: (topic: string) => void;
 };
 

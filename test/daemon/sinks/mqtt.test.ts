@@ -196,10 +196,11 @@ test('mute/set is obeyed, the real state is what is retained, and nonsense chang
 test('a retained mute/set is ignored at start, and live ones are still obeyed', async (world) => {
   const listener = await listen(world);
   await listener.client.publishAsync(`${base}/mute/set`, 'ON', { qos: 1, retain: true });
-  const { mutes } = await start(world);
+  const { mutes, ignored } = await start(world);
   await listener.client.publishAsync(`${base}/mute/set`, 'OFF', { qos: 1 });
   await eventually('asked', () => mutes.length > 0);
   assert.equal(mutes, [false]);
+  assert.equal(ignored, [], 'MQTT 5 brokers are asked not to send it at all');
 });
 
 test('a retained mute/set is ignored in MQTT 3.1.1 too, where the broker cannot be asked to keep it', async (world) => {
