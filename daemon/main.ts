@@ -184,6 +184,25 @@ const parser = yargs(hideBin(process.argv))
         .example('$0 config print', 'what is in effect; secrets hidden'),
     async (argv) => (await import('./commands/config.ts')).config(argv, context),
   )
+  .command(
+    'watch',
+    'follow transcripts and health of every harkd on a broker',
+    (y) =>
+      y
+        .options({
+          ...configOption,
+          broker: { type: 'string', describe: 'broker to watch', requiresArg: true },
+          username: { type: 'string', requiresArg: true },
+          site: { type: 'string', default: '+', describe: 'one site only', requiresArg: true },
+          json: { type: 'boolean', default: false, describe: 'one JSON object a line' },
+        })
+        .example('$0 watch', 'the broker of the configuration, else the embedded one of this machine')
+        .example(
+          '$0 watch --broker mqtt://homeassistant.local',
+          'all sites; HARKD_MQTT_PASSWORD if it needs one',
+        ),
+    async (argv) => (await import('./commands/watch.ts')).watchCommand(argv, context),
+  )
   .demandCommand(1, 'which command? see: harkd --help')
   .strict()
   .recommendCommands()

@@ -1,5 +1,7 @@
+import { loadConfig } from '../config.ts';
 import type { Heard } from '../subscriber.ts';
 import { follow } from '../subscriber.ts';
+import type { CommandContext } from './context.ts';
 
 export type WatchOptions = {
   readonly url: string;
@@ -24,6 +26,38 @@ export async function watch(options: WatchOptions): Promise<void> {
     const line = print(heard, new Date());
     if (line !== undefined) options.write(`${line}\n`);
   }
+}
+
+export type WatchArguments = {
+  readonly config?: string | undefined;
+  readonly broker?: string | undefined;
+  readonly username?: string | undefined;
+  /** One level of a topic: the name of a site, or `+`. */
+  readonly site: string;
+  readonly json: boolean;
+};
+
+/** The command: the broker is the one asked for, else that of the configuration; credentials are the configuration's. */
+export async function watchCommand(argv: WatchArguments, context: CommandContext): Promise<void> {
+  const { environment, signal, write, stdoutIsTty } = context;
+  const { mqtt } = loadConfig({
+    path: argv.config,
+    environment,
+    overrides: { mqtt: { url: argv.broker, username: argv.username } },
+  });
+  const url = mqtt.url === 'embedded' ? `mqtt://127.0.0.1:${mqtt.embeddedPort}` : mqtt.url;
+  const { username, password } = mqtt;
+  const colour = stdoutIsTty && (environment['NO_COLOR'] ?? '') === '';
+  await watch({
+    url,
+    username,
+    password,
+    base: `harkd/${argv.site}`,
+    json: argv.json,
+    colour,
+    signal,
+    write,
+  });
 }
 
 /** `{receivedAt, type, …}`, everything that is heard. */
