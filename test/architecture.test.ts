@@ -102,6 +102,7 @@ const rules: readonly Rule[] = [
         'daemon/mqtt-contract.ts',
         'daemon/broker-connection.ts',
         'daemon/broker-trouble.ts',
+        'daemon/http-address.ts',
       ];
       return forbidden(
         source,
