@@ -1,5 +1,5 @@
 /** From a setup to a function that hears: the provider, the compiled graphs, the Whisper. */
-import { findOrCompile } from '../../models/compiler/compile.ts';
+import { openPrepared } from '../../models/compiler/prepared.ts';
 import { readCard } from '../../models/manifest.ts';
 import { openModel } from '../../models/whisper/open.ts';
 import { resolveProvider } from '../../providers/registry.ts';
@@ -19,8 +19,8 @@ export type OpenedRecognition = {
 export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRecognition> {
   const startedAtMs = performance.now();
   const { provider, requested, active, reason } = await resolveProvider(setup.provider);
-  const compiled = findOrCompile(setup.modelDir, setup.cacheDirs).model;
-  const card = readCard(compiled.dir);
+  const compiled = openPrepared(setup.modelDir, setup.cacheDirs);
+  const card = readCard(setup.modelDir);
   const whisper = await openModel({
     compiled,
     provider,

@@ -60,7 +60,7 @@ export type CompileResult = {
   readonly report: CompileReport;
 };
 
-function completeOptions({ weights, exceptions, inspect }: CompileOptions): FusedOptions {
+export function completeOptions({ weights, exceptions, inspect }: CompileOptions): FusedOptions {
   const complete = {
     weights: weights ?? defaults.weights,
     // sorted: the order in which exceptions were named is no difference

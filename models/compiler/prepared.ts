@@ -1,0 +1,50 @@
+/** The quick way to a compiled model: by what its card promises, without reading the weights it was made from. */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { type ModelCard, readCard, verifyModel } from '../manifest.ts';
+import { type CompileOptions, completeOptions, findOrCompile } from './compile.ts';
+import { type CompiledModel, type OpenedModel, openCompiled, readDescription } from './compiled.ts';
+import { compilerVersion } from './version.ts';
+
+/**
+ * The compiled form of `modelDir`, from `cacheDirs` or compiled into the last of them. Where the model has a card,
+ * the hashes in it tell whether a compiled model is the right one, so that a start reads 5 MB of graphs and not the
+ * checkpoint too; and a checkpoint that has to be compiled is first held to its card.
+ * Throws `Fault` as `findOrCompile` and `verifyModel` do.
+ */
+export function openPrepared(
+  modelDir: string,
+  cacheDirs: readonly string[],
+  options: CompileOptions = {},
+): OpenedModel {
+  const card = readCard(modelDir);
+  if (card === undefined) return findOrCompile(modelDir, cacheDirs, options).model;
+  const wanted = JSON.stringify(completeOptions(options));
+  for (const dir of cacheDirs.flatMap((cacheDir) => [cacheDir, ...foldersIn(cacheDir)])) {
+    const description = readDescription(dir);
+    if (
+      description?.compilerVersion === compilerVersion &&
+      JSON.stringify(description.options) === wanted &&
+      isMadeFrom(description, card)
+    ) {
+      return openCompiled(dir);
+    }
+  }
+  verifyModel(modelDir);
+  return findOrCompile(modelDir, cacheDirs, options).model;
+}
+
+/** Every file the card promises is the file the graphs were made from. (The card itself is among those, not in its own list.) */
+function isMadeFrom({ sources }: CompiledModel, { files }: ModelCard): boolean {
+  return Object.entries(files).every(([name, { sha256 }]) => sources[name]?.sha256 === sha256);
+}
+
+function foldersIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => path.join(dir, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,82 @@
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Fault } from '../../../daemon/faults.ts';
+import { compile } from '../../../models/compiler/compile.ts';
+import { openPrepared } from '../../../models/compiler/prepared.ts';
+
+const embeddedDir = path.join(import.meta.dirname, '../../../../models/embedded');
+
+const prepared = suite('prepared');
+
+/** A copy of the embedded model, with its card, that may be damaged; and an empty cache. */
+function setUp(): { readonly modelDir: string; readonly cacheDir: string; readonly remove: () => void } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'harkd-prepared-'));
+  const modelDir = path.join(folder, 'model');
+  cpSync(embeddedDir, modelDir, { recursive: true, filter: (from) => !from.endsWith('demo') });
+  return {
+    modelDir,
+    cacheDir: path.join(folder, 'cache'),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+function faultOf(attempt: () => unknown): Fault {
+  try {
+    attempt();
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error('expected a fault');
+}
+
+prepared('compiles once, and opens what it made afterwards', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  const first = openPrepared(modelDir, [cacheDir]);
+  assert.equal(openPrepared(modelDir, [cacheDir]), first);
+  remove();
+});
+
+prepared(
+  'a checkpoint that is not what its card says is not compiled: the file and both hashes are named',
+  () => {
+    const { modelDir, cacheDir, remove } = setUp();
+    appendFileSync(path.join(modelDir, 'model.safetensors'), 'x');
+    const fault = faultOf(() => openPrepared(modelDir, [cacheDir]));
+    assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
+    assert.match(fault.message, /model\.safetensors has sha256 [0-9a-f]{64}.* says [0-9a-f]{64}/);
+    remove();
+  },
+);
+
+prepared('what is compiled already does not need the checkpoint', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  compile(modelDir, cacheDir);
+  rmSync(path.join(modelDir, 'model.safetensors'));
+  assert.is(openPrepared(modelDir, [cacheDir]).dir, cacheDir);
+  remove();
+});
+
+prepared('damaged graphs are refused with both hashes', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  compile(modelDir, cacheDir);
+  appendFileSync(path.join(cacheDir, 'encoder.bin'), 'x');
+  const fault = faultOf(() => openPrepared(modelDir, [cacheDir]));
+  assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
+  assert.match(fault.message, /encoder\.bin has sha256 [0-9a-f]{64}/);
+  remove();
+});
+
+prepared('other options are another model', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  compile(modelDir, cacheDir);
+  const exact = openPrepared(modelDir, [cacheDir], { weights: 'fp32' });
+  assert.is(exact.options.weights, 'fp32');
+  assert.is.not(exact.dir, cacheDir);
+  remove();
+});
+
+prepared.run();
