@@ -1,0 +1,183 @@
+/** The supervised child process, on the embedded model: what is asked is answered, whatever happens to the child. */
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { DaemonEvent, Segment } from '../../daemon/events.ts';
+import { Fault } from '../../daemon/faults.ts';
+import { type RecognizerOptions, startRecognizer } from '../../daemon/recognizer/client.ts';
+import { packageDir } from '../fixtures/daemon.ts';
+import { eventually } from '../fixtures/daemon-events.ts';
+import { readGolden } from '../golden.ts';
+
+const recognizer = suite('recognizer');
+
+const [utterance] = readGolden();
+if (utterance === undefined) throw new Error('there is no golden utterance');
+const { samples, text: words } = utterance;
+
+function segment(id: string): Segment {
+  return {
+    id,
+    startSample: 0,
+    endSample: samples.length,
+    samples,
+    startAtMs: 0,
+    closedAtMs: performance.now(),
+    cause: 'pause',
+  };
+}
+
+function start(options: Partial<RecognizerOptions> = {}) {
+  const events: DaemonEvent[] = [];
+  const { setup, emit, ...rest } = options;
+  const started = startRecognizer({
+    setup: {
+      modelDir: path.join(packageDir, 'models/embedded'),
+      cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
+      provider: 'auto',
+      threads: 1,
+      language: undefined,
+      task: 'transcribe',
+      ...setup,
+    },
+    emit: (event) => {
+      events.push(event);
+      emit?.(event);
+    },
+    environment: process.env,
+    deadlineMs: 20_000,
+    backoff: { firstMs: 1, mostMs: 10 },
+    ...rest,
+  });
+  const faults = () => events.filter((event) => event.type === 'fault').map(({ code }) => code);
+  return { recognizer: started, events, faults };
+}
+
+async function faultOf(attempt: Promise<unknown>): Promise<Fault> {
+  try {
+    await attempt;
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error('expected a fault');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+recognizer('answers in order, and ends with its child', async () => {
+  const { recognizer: started, events } = start();
+  const answers = await Promise.all([started.transcribe(segment('a')), started.transcribe(segment('b'))]);
+  assert.equal(
+    answers.map(({ text }) => text),
+    [words, words],
+  );
+  const { name, provider } = await started.loaded;
+  assert.is(name, 'nano');
+  assert.is(provider.active, 'cpu');
+  const pid = started.pid() ?? 0;
+  assert.ok(isAlive(pid));
+  await started.close();
+  assert.not.ok(isAlive(pid));
+  assert.equal(events.at(-1), { type: 'recognizer', state: 'closed' });
+});
+
+recognizer('a child killed while it is asked is replaced and asked again; said once each way', async () => {
+  let kills = 0;
+  const {
+    recognizer: started,
+    events,
+    faults,
+  } = start({
+    emit: (event) => {
+      // twice is still less than the attempts a segment has
+      if (event.type !== 'recognizer' || event.state !== 'busy' || kills >= 2) return;
+      kills++;
+      process.kill(started.pid() ?? 0, 'SIGKILL');
+    },
+  });
+  await started.loaded;
+  assert.is((await started.transcribe(segment('a'))).text, words);
+  assert.is(kills, 2);
+  assert.equal(faults(), ['RECOGNIZER_CRASHED', 'RECOGNIZER_CRASHED']);
+  assert.is(events.filter(({ type }) => type === 'recovered').length, 2);
+  await started.close();
+});
+
+recognizer('a segment that takes every child down is given up, and the next one is recognised', async () => {
+  let poisoned = true;
+  const { recognizer: started } = start({
+    attempts: 2,
+    emit: (event) => {
+      if (poisoned && event.type === 'recognizer' && event.state === 'busy') {
+        process.kill(started.pid() ?? 0, 'SIGKILL');
+      }
+    },
+  });
+  await started.loaded;
+  const fault = await faultOf(started.transcribe(segment('poison')));
+  assert.is(fault.code, 'RECOGNIZER_CRASHED');
+  assert.match(fault.message, /SIGKILL/);
+  poisoned = false;
+  assert.is((await started.transcribe(segment('b'))).text, words);
+  await started.close();
+});
+
+recognizer('a child that hangs is killed at the deadline, and the segment asked again', async () => {
+  let frozen = false;
+  const { recognizer: started, faults } = start({
+    // the segment adds ten times its own length
+    deadlineMs: 500,
+    emit: (event) => {
+      if (frozen || event.type !== 'recognizer' || event.state !== 'busy') return;
+      frozen = true;
+      process.kill(started.pid() ?? 0, 'SIGSTOP');
+    },
+  });
+  await started.loaded;
+  assert.is((await started.transcribe({ ...segment('a'), samples: samples.subarray(0) })).text, words);
+  assert.equal(faults(), ['RECOGNIZER_TIMEOUT']);
+  await started.close();
+});
+
+recognizer('a model that cannot be loaded is for the operator: no second try', async () => {
+  const { recognizer: started, events } = start({
+    setup: {
+      modelDir: '/nonexistent',
+      cacheDirs: ['/nonexistent'],
+      provider: 'auto',
+      threads: 1,
+      language: undefined,
+      task: 'transcribe',
+    },
+  });
+  const fault = await faultOf(started.loaded);
+  assert.is(fault.code, 'MODEL_MISSING');
+  assert.is((await faultOf(started.transcribe(segment('a')))).code, 'MODEL_MISSING');
+  assert.equal(
+    events.filter((event) => event.type === 'recognizer').map(({ state }) => state),
+    ['loading'],
+  );
+  await started.close();
+});
+
+recognizer('closing answers who waits, and leaves no child behind', async () => {
+  const { recognizer: started } = start();
+  await started.loaded;
+  const pid = started.pid() ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  const waiting = faultOf(started.transcribe(segment('a')));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await started.close();
+  assert.is((await waiting).code, 'RECOGNIZER_CRASHED');
+  await eventually('the child is gone', () => !isAlive(pid));
+});
+
+recognizer.run();
