@@ -76,7 +76,7 @@ export function requireSameOrigin(storeDir: string, name: string, from: string):
   throw new Fault(
     'USAGE_INVALID',
     `"${name}" is installed already, from ${origin}`,
-    `choose another name with --name, or: harkd models remove ${name}`,
+    `choose another name with --as, or: harkd models remove ${name}`,
   );
 }
 

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { Fault } from '../../daemon/faults.ts';
 import { takeLock } from './lock.ts';
-import { storageFault } from './partial-file.ts';
+import { storageFault, unwritable } from './partial-file.ts';
 
 /** Where the packaged daemon keeps its models: systemd's StateDirectory=harkd. */
 const systemStoreDir = '/var/lib/harkd/models';
@@ -56,6 +56,17 @@ function syncDir(dir: string): void {
   }
 }
 
+function makeStore(storeDir: string): void {
+  try {
+    mkdirSync(storeDir, { recursive: true });
+  } catch (thrown) {
+    const known = storageFault(thrown, storeDir);
+    if (known instanceof Fault) throw known;
+    // Node says ENOENT where a parent is read-only, so any failure counts
+    throw unwritable(`${storeDir} cannot be made`, thrown);
+  }
+}
+
 /**
  * Runs `change` as the only one who changes this model. Throws STORE_BUSY, STORE_UNWRITABLE, DISK_FULL, and what
  * `change` throws.
@@ -66,7 +77,7 @@ export async function changing<T>(
   change: () => T | Promise<T>,
 ): Promise<Awaited<T>> {
   try {
-    mkdirSync(storeDir, { recursive: true });
+    makeStore(storeDir);
     const places = placesOf(storeDir, name);
     const letGo = takeLock(places.lock, name);
     try {

@@ -7,6 +7,15 @@ import type { FileHash, HubFile } from './listing.ts';
 
 const chunkBytes = 1 << 20;
 
+export function unwritable(message: string, cause: unknown): Fault {
+  return new Fault(
+    'STORE_UNWRITABLE',
+    message,
+    'run it as the user the folder belongs to (sudo harkd models …), or choose another with --store',
+    { cause },
+  );
+}
+
 /** A full disk, a foreign folder: what the operator can mend. Anything else is passed through. */
 export function storageFault(thrown: unknown, place: string): unknown {
   const { code = '' } = thrown as { readonly code?: string };
@@ -19,12 +28,7 @@ export function storageFault(thrown: unknown, place: string): unknown {
     );
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new Fault(
-      'STORE_UNWRITABLE',
-      `${place}: ${code}`,
-      'run it as the user the folder belongs to (sudo harkd models …), or choose another with --store',
-      { cause: thrown },
-    );
+    return unwritable(`${place}: ${code}`, thrown);
   }
   return thrown;
 }

@@ -129,7 +129,7 @@ whole('one name has one origin', async () => {
     await add(hub, storeDir);
     const fault = await faultOf(() => addFromHub(name, { ...optionsFor(hub, storeDir), catalog }));
     assert.is(fault.code, 'USAGE_INVALID');
-    assert.match(fault.hint, /--name/);
+    assert.match(fault.hint, /--as/);
     assert.is((await add(hub, storeDir, { name: 'mine' })).name, 'mine');
     for (const bad of ['../up', 'a/b', '.hidden', 'embedded', '', 'x'.repeat(65)]) {
       assert.is((await faultOf(() => add(hub, storeDir, { name: bad }))).code, 'USAGE_INVALID', bad);

@@ -65,8 +65,20 @@ try {
       assert.is((await add(hub, storeDir)).unchanged, false);
     });
   });
+  room('a store that cannot be written says who may', async () => {
+    execFileSync('mount', ['-o', 'remount,ro', smallDisk]);
+    await withHub(plain, async (hub) => {
+      for (const storeDir of [path.join(smallDisk, 'models'), path.join(smallDisk, 'new')]) {
+        const fault = await faultOf(() => add(hub, storeDir));
+        assert.is(fault.code, 'STORE_UNWRITABLE');
+        assert.match(fault.message, /EROFS|cannot be made/);
+        assert.match(fault.hint, /sudo/);
+      }
+      assert.equal(hub.seen, [], 'found out before anything is asked for');
+    });
+  });
 } catch {
-  announceSkip('a disk that fills up during a download', 'mounting a small tmpfs needs root');
+  announceSkip('a disk that fills up or is read-only', 'mounting a small tmpfs needs root');
 }
 
 room('two at once: the second is told, the first is not disturbed', async () => {
