@@ -134,6 +134,30 @@ const parser = yargs(hideBin(process.argv))
     async (argv) => (await import('./commands/transcribe.ts')).transcribe(argv, context),
   )
   .command(
+    'models <action> [name]',
+    'models: list, add, info, verify, remove',
+    (y) =>
+      y
+        .positional('action', {
+          choices: ['list', 'add', 'info', 'verify', 'remove'] as const,
+          demandOption: true,
+        })
+        .positional('name', {
+          type: 'string',
+          describe: 'a name of the list, owner/name on the hub, or to add a folder',
+        })
+        .options({
+          as: { type: 'string', describe: 'what to call it', requiresArg: true },
+          revision: { type: 'string', describe: 'branch, tag or commit on the hub', requiresArg: true },
+          store: { type: 'string', describe: "another folder than the user's store", requiresArg: true },
+          json: { type: 'boolean', default: false, describe: 'for programs' },
+        })
+        .example('$0 models list', 'what is known, what is installed, and what suits which board')
+        .example('$0 models add tiny.en', 'download, check and install; can be resumed')
+        .example('$0 models add ./my-whisper', 'a checkpoint as it lies on the hub'),
+    async (argv) => (await import('./commands/models.ts')).models(argv, context),
+  )
+  .command(
     'devices',
     'microphones, by the names that survive a reboot',
     (y) =>
