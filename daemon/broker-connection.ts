@@ -163,6 +163,8 @@ class Connection implements BrokerConnection {
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      // the cache is a buffer for each number a packet may carry: 65 536 of them, 7 MB and the time to make them
+      writeCache: false,
       ...(user === undefined ? {} : { username: user }),
       ...(secret === undefined ? {} : { password: secret }),
     };
