@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
-import { type EmbeddedBroker, startEmbeddedBroker } from '../broker.ts';
+import type { EmbeddedBroker } from '../broker.ts';
 import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
 import { stdinSource } from '../capture/stdin.ts';
@@ -19,7 +19,6 @@ import { listen } from '../pipeline.ts';
 import { SegmentQueue } from '../queue.ts';
 import { startRecognizer } from '../recognizer/client.ts';
 import { logSink } from '../sinks/log.ts';
-import { mqttSink } from '../sinks/mqtt.ts';
 import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../status.ts';
 import { systemdNotifier } from '../systemd.ts';
 import { untilAborted } from '../waiting.ts';
@@ -121,6 +120,8 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
 
   async function hear(): Promise<void> {
     const mute = new MuteSwitch(false, (muted) => emit({ type: 'mute', muted }));
+    // loaded while the recognizer process starts: a third of all that this command loads
+    const { mqttSink } = await import('../sinks/mqtt.ts');
     broker = await brokerFor(config, log);
     sinks.push(
       mqttSink({
@@ -216,6 +217,7 @@ const machineFacts = {
 
 async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | undefined> {
   if (mqtt.url !== 'embedded') return undefined;
+  const { startEmbeddedBroker } = await import('../broker.ts');
   const broker = await startEmbeddedBroker({ port: mqtt.embeddedPort });
   if (broker.requestedPortTaken) {
     log('warn', `port ${mqtt.embeddedPort} is taken by another program`, {
