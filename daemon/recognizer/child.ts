@@ -5,6 +5,9 @@ import type { Recognition } from '../events.ts';
 import { exitCodeByFault, Fault, type FaultCode } from '../faults.ts';
 import type { FromChild, LoadedModel, RecognizerSetup, ToChild, WireFault } from './messages.ts';
 
+/** Little is kept on V8's heap there; what tensors leave outside of it is collected by hand (process.ts). */
+const memoryFlags = ['--max-semi-space-size=1', '--expose-gc'];
+
 /** The process went away before it answered; `fault` says how. */
 export class ChildLost extends Error {
   readonly fault: Fault;
@@ -40,6 +43,7 @@ export class Child {
     this.#onLost = onLost;
     this.#process = fork(new URL('./process.js', import.meta.url), {
       serialization: 'advanced',
+      execArgv: [...process.execArgv, ...memoryFlags],
       env: { ...environment, ORT_DISABLE_TELEMETRY: '1' },
       // what native code prints belongs on stderr with our log; stdout is the command's
       stdio: ['ignore', 2, 2, 'ipc'],

@@ -16,6 +16,15 @@ function wire(thrown: unknown): WireFault {
   return { code, message, hint };
 }
 
+/**
+ * What graphs answer lies outside V8's heap, where V8 hardly counts it: 0.6 MB for a command of 3 s, which had grown to
+ * tens of megabytes before it was collected. A collection of the young takes less than a millisecond and comes after
+ * the answer.
+ */
+function collectGarbage(): void {
+  setImmediate(() => globalThis.gc?.({ type: 'minor' }));
+}
+
 let opened: ReturnType<typeof openRecognition> | undefined;
 
 process.on('message', async (message: ToChild) => {
@@ -36,6 +45,7 @@ process.on('message', async (message: ToChild) => {
       } catch (thrown) {
         tell({ type: 'failed', job: message.job, fault: wire(thrown) });
       }
+      collectGarbage();
       return;
     default:
       message satisfies never;
