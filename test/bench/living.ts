@@ -1,0 +1,202 @@
+/** The real daemon: `main.js run` with its recognizer process, its embedded broker, and a client of that broker. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type Memory, readMemory } from '../../daemon/bench/memory.ts';
+import { type Summary, summarize } from '../../daemon/bench/statistics.ts';
+import { type Listener, listenTo } from '../fixtures/broker.ts';
+import { type RunningDaemon, startDaemon } from '../fixtures/daemon.ts';
+import { randomFrom } from '../random.ts';
+import { createStream, frameMs, quietFrame, type Utterance } from './stream.ts';
+
+type Final = {
+  readonly text: string;
+  readonly latencyMs: number;
+  readonly durationMs: number;
+  readonly replayed: boolean;
+};
+
+export type LatencyFigures = {
+  /** From writing the frame that closes the segment to the final in a client's hands. */
+  readonly clientMs: Summary;
+  /** What the daemon says of itself in `latencyMs`: segment closed to text. */
+  readonly reportedMs: Summary;
+  readonly segmentMs: number;
+};
+
+type Together = {
+  readonly daemon: Memory;
+  readonly recognizer: Memory;
+  readonly rssMb: number;
+  readonly pssMb: number;
+};
+
+export type IdleFigures = {
+  readonly measuredS: number;
+  /** CPU time of each process, of one core. */
+  readonly daemonShare: number;
+  readonly recognizerShare: number;
+  /** Of both, carried on to a minute. */
+  readonly cpuSecondsPerMinute: number;
+};
+
+export type LivingFigures = {
+  readonly latency: LatencyFigures;
+  readonly memoryAtStart: Together;
+  /** After all utterances. */
+  readonly memory: Together;
+  readonly idle: IdleFigures | undefined;
+};
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+const base = 'harkd/test';
+
+function together(daemonPid: number, recognizerPid: number): Together {
+  const daemon = readMemory(daemonPid);
+  const recognizer = readMemory(recognizerPid);
+  return {
+    daemon,
+    recognizer,
+    rssMb: (daemon.rssMb ?? 0) + (recognizer.rssMb ?? 0),
+    pssMb: (daemon.pssMb ?? 0) + (recognizer.pssMb ?? 0),
+  };
+}
+
+/** User and system time in seconds. Source: proc_pid_stat(5), fields 14 and 15. */
+function cpuSeconds(pid: number, ticksPerSecond: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Says frames at the pace of a microphone. `next` is asked for frame after frame until it has no more. */
+async function speak(daemon: RunningDaemon, next: (index: number) => Buffer | undefined): Promise<void> {
+  const startedAtMs = performance.now();
+  for (let i = 0; ; i++) {
+    const frame = next(i);
+    if (frame === undefined) return;
+    await sleep(startedAtMs + (i + 1) * frameMs - performance.now());
+    daemon.process.stdin?.write(frame);
+  }
+}
+
+async function askOnce(
+  daemon: RunningDaemon,
+  listener: Listener,
+  utterance: Utterance,
+): Promise<{ final: Final; clientMs: number }> {
+  const { frames, speechEnd, closing } = utterance;
+  const already = listener.on(`${base}/transcript`).length;
+  // the sentence in one go, the silence that ends it as it comes: caches are as cold as they will be at home
+  for (const frame of frames.slice(0, speechEnd)) daemon.process.stdin?.write(frame);
+  await speak(daemon, (i) => (speechEnd + i < closing ? frames[speechEnd + i] : undefined));
+  await sleep(frameMs);
+  if (listener.on(`${base}/transcript`).length > already)
+    throw new Error('the segment was closed before it was expected');
+  const saidAtMs = performance.now();
+  daemon.process.stdin?.write(frames[closing] as Buffer);
+  const finals = await listener.until(`${base}/transcript`, (received) => received.length > already);
+  const clientMs = performance.now() - saidAtMs;
+  for (const frame of frames.slice(closing + 1)) daemon.process.stdin?.write(frame);
+  return { final: JSON.parse(finals.at(-1)?.text ?? '') as Final, clientMs };
+}
+
+const warmUps = 3;
+
+/** `idleS` seconds of quiet are heard at the end; 0 leaves that out. */
+export async function measureLiving(threads: number, rounds: number, idleS: number): Promise<LivingFigures> {
+  const random = randomFrom(1);
+  // so that the microphone is known to be listening
+  const before = [quietFrame(random), quietFrame(random)];
+  const { text, utterances } = await createStream(before, warmUps + rounds);
+  const daemon = startDaemon(['--source', 'stdin', '--threads', String(threads)], {}, { verbose: false });
+  try {
+    const broker = await daemon.logged('where its broker is', ({ msg }) =>
+      msg.startsWith('embedded broker on'),
+    );
+    // the embedded broker speaks 3.1.1
+    const listener = await listenTo(String(broker['url']), `${base}/#`, { protocolVersion: 4 });
+    for (const frame of before) daemon.process.stdin?.write(frame);
+    await daemon.logged('that it is ready', ({ msg }) => msg.startsWith('ready after'));
+    const pids = {
+      daemon: daemon.process.pid ?? 0,
+      recognizer: daemon.children('recognizer/process.js')[0] ?? 0,
+    };
+    const memoryAtStart = together(pids.daemon, pids.recognizer);
+    const heard: { readonly final: Final; readonly clientMs: number }[] = [];
+    for (const [i, utterance] of utterances.entries()) {
+      const one = await askOnce(daemon, listener, utterance);
+      if (one.final.text !== text || one.final.replayed)
+        throw new Error(`heard ${JSON.stringify(one.final)}`);
+      if (i >= warmUps) heard.push(one);
+    }
+    const memory = together(pids.daemon, pids.recognizer);
+    const idle = idleS > 0 ? await measureIdle(daemon, pids, idleS, random) : undefined;
+    listener.close();
+    return {
+      latency: {
+        clientMs: summarize(heard.map(({ clientMs }) => clientMs)),
+        reportedMs: summarize(heard.map(({ final }) => final.latencyMs)),
+        segmentMs: heard[0]?.final.durationMs ?? 0,
+      },
+      memoryAtStart,
+      memory,
+      idle,
+    };
+  } finally {
+    daemon.process.stdin?.end();
+    await daemon.stop();
+  }
+}
+
+async function measureIdle(
+  daemon: RunningDaemon,
+  pids: { readonly daemon: number; readonly recognizer: number },
+  idleS: number,
+  random: () => number,
+): Promise<IdleFigures> {
+  const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  const frames = Array.from({ length: 64 }, () => quietFrame(random));
+  const before = {
+    daemon: cpuSeconds(pids.daemon, ticksPerSecond),
+    recognizer: cpuSeconds(pids.recognizer, ticksPerSecond),
+  };
+  const startedAtMs = performance.now();
+  await speak(daemon, (i) => (i * frameMs < idleS * 1000 ? frames[i % frames.length] : undefined));
+  const measuredS = (performance.now() - startedAtMs) / 1000;
+  const daemonShare = (cpuSeconds(pids.daemon, ticksPerSecond) - before.daemon) / measuredS;
+  const recognizerShare = (cpuSeconds(pids.recognizer, ticksPerSecond) - before.recognizer) / measuredS;
+  return {
+    measuredS,
+    daemonShare,
+    recognizerShare,
+    cpuSecondsPerMinute: 60 * (daemonShare + recognizerShare),
+  };
+}
+
+export type StartFigures = {
+  /** Before the program is started, to its log saying that it is ready. */
+  readonly wallMs: Summary;
+  /** What that line says: from the start of node in the process. */
+  readonly reportedMs: Summary;
+};
+
+/** Starts the daemon `starts` times with sound waiting for it. */
+export async function measureStarts(threads: number, starts: number): Promise<StartFigures> {
+  const wall: number[] = [];
+  const reported: number[] = [];
+  const frame = quietFrame(randomFrom(2));
+  // one more than counted: the first reads files that the disk may have to look for
+  for (let i = -1; i < starts; i++) {
+    const startedAtMs = performance.now();
+    const daemon = startDaemon(['--source', 'stdin', '--threads', String(threads)], {}, { verbose: false });
+    for (let frames = 0; frames < 4; frames++) daemon.process.stdin?.write(frame);
+    const line = await daemon.logged('that it is ready', ({ msg }) => msg.startsWith('ready after'));
+    const wallMs = performance.now() - startedAtMs;
+    daemon.process.stdin?.end();
+    await daemon.stop();
+    if (i < 0) continue;
+    wall.push(wallMs);
+    reported.push(Number(line['sinceStartMs']));
+  }
+  return { wallMs: summarize(wall), reportedMs: summarize(reported) };
+}
