@@ -1,8 +1,9 @@
 /** Where a model lies, and where its compiled graphs lie or may be written. */
-import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { Fault } from './faults.ts';
+import { readCatalog } from '../models/store/catalog.ts';
+import { findModelDir } from '../models/store/installed.ts';
+import { storeDirs } from '../models/store/layout.ts';
 
 export type ModelLocation = {
   readonly modelDir: string;
@@ -11,8 +12,8 @@ export type ModelLocation = {
 };
 
 /**
- * `model`: "embedded", or a folder with config.json, model.safetensors and tokenizer files.
- * Throws MODEL_MISSING where there is no such folder.
+ * `model`: "embedded", the name of an installed model, or a folder with config.json, model.safetensors and tokenizer
+ * files. Nothing is ever fetched here. Throws MODEL_MISSING, with the command that would add what is missing.
  */
 export function locateModel(
   model: string,
@@ -29,13 +30,7 @@ export function locateModel(
     const builtDir = path.join(packageDir, 'dist/models/embedded');
     return { modelDir: path.join(packageDir, 'models/embedded'), cacheDirs: [builtDir, userCacheDir] };
   }
-  const modelDir = path.resolve(model);
-  if (!existsSync(path.join(modelDir, 'config.json'))) {
-    throw new Fault(
-      'MODEL_MISSING',
-      `no model at ${modelDir}: expected config.json, model.safetensors and tokenizer.json there`,
-      'use `embedded`, or give the folder of a Whisper checkpoint as it lies on the Hugging Face hub',
-    );
-  }
+  const catalog = readCatalog(path.join(packageDir, 'models/catalog'));
+  const modelDir = findModelDir(model, storeDirs(environment), catalog);
   return { modelDir, cacheDirs: [userCacheDir] };
 }

@@ -162,6 +162,20 @@ const rules: readonly Rule[] = [
     broken: ['providers/x.ts', "import koffi from 'koffi';"],
   },
   {
+    name: 'the outside of the house is reached from one file, and only by the command that adds models',
+    check: ({ file, imports }) =>
+      imports
+        .filter((imported) => {
+          if (imported.specifier === 'undici') return file !== 'models/store/hub.ts';
+          const fetches = /^models\/store\/(hub|download|add-from-hub)\.ts$/.test(imported.file ?? '');
+          if (!fetches || imported.typeOnly || file.startsWith('models/store/') || isTest(file)) return false;
+          // loaded when somebody asks for a model, never with the program
+          return !(file === 'daemon/commands/models.ts' && imported.dynamic);
+        })
+        .map(({ specifier }) => `imports ${specifier}`),
+    broken: ['daemon/model-location.ts', "import { addFromHub } from '../models/store/add-from-hub.ts';"],
+  },
+  {
     name: 'cross-build knows nobody: it works on files, whatever is in them',
     check: (source) =>
       source.file.startsWith('cross-build/') ? forbidden(source, under('cross-build/')) : [],
