@@ -34,7 +34,9 @@ export type Config = {
     readonly deadlineMs: number;
     readonly loadDeadlineMs: number;
     readonly attempts: number;
+    readonly eager: boolean;
   };
+  readonly partials: { readonly enabled: boolean; readonly intervalMs: number };
   readonly mqtt: {
     /** Without user name and password: those are taken out of it. */
     readonly url: string;

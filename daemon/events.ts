@@ -27,13 +27,18 @@ export type AudioSource = (signal: AbortSignal) => AsyncIterable<Frame>;
 /** Probability of speech in a frame, [0, 1]. Keeps its own recurrent state and resets it after a gap. */
 export type DetectSpeech = (frame: Frame) => Promise<number>;
 
-/** A stretch of speech with its padding, ready to be recognised. */
-export type Segment = {
+/** Sound to be recognised: a segment, or speech that still goes on as far as it has been heard. */
+export type Utterance = {
+  /** Of the segment, also while that is still growing. */
   readonly id: string;
   readonly startSample: number;
-  /** Exactly `endSample - startSample` samples. */
   readonly endSample: number;
+  /** Exactly `endSample - startSample` samples. */
   readonly samples: Float32Array;
+};
+
+/** A stretch of speech with its padding, ready to be recognised. */
+export type Segment = Utterance & {
   /** Unix time of the first sample by the sample clock. */
   readonly startAtMs: number;
   /** Monotonic time (performance.now) at which the segment was closed: latency is counted from here. */
@@ -66,9 +71,13 @@ export type Recognition = {
   readonly timings: { readonly melMs: number; readonly encodeMs: number; readonly decodeMs: number };
 };
 
-/** Turns segments into text. One segment is in flight at a time; the caller queues. */
+/**
+ * Turns sound into text. One utterance is in flight at a time; the caller queues. A `final` is kept until it is
+ * answered or given up. `ahead` is work that may turn out to be in vain: it is asked once, of a recognizer that is
+ * ready now, and rejects if there is none or if that is lost.
+ */
 export type Recognizer = {
-  readonly transcribe: (segment: Segment) => Promise<Recognition>;
+  readonly transcribe: (utterance: Utterance, urgency?: 'final' | 'ahead') => Promise<Recognition>;
   readonly close: () => Promise<void>;
 };
 

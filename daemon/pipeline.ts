@@ -4,17 +4,11 @@
  *   hear:       source -> probability of speech -> segmenter -> queue
  *   recognise:  queue -> recognizer -> transcript
  *
- * Neither loop waits for the other: a slow recognizer fills the queue, and a full queue says what it drops.
+ * Neither loop waits for the other: a slow recognizer fills the queue, and a full queue says what it drops. When
+ * nothing waits, speech that still goes on may be recognised ahead of time (ahead.ts).
  */
-import type {
-  AudioSource,
-  DetectSpeech,
-  Emit,
-  Recognition,
-  Recognizer,
-  Segment,
-  Transcript,
-} from './events.ts';
+import { Ahead, type AheadOptions, type Recognized } from './ahead.ts';
+import type { AudioSource, DetectSpeech, Emit, Recognizer, Segment, Transcript } from './events.ts';
 import { sampleRateHz } from './events.ts';
 import { toFault } from './faults.ts';
 import type { MuteSwitch } from './mute.ts';
@@ -42,23 +36,26 @@ export type PipelineOptions = {
    * while more than this many seconds wait.
    */
   readonly waitAboveS?: number;
+  /** What to recognise ahead of time. For sources that come as fast as they are spoken; default: nothing. */
+  readonly ahead?: AheadOptions;
 };
 
 const msOf = (samples: number): number => (samples / sampleRateHz) * 1000;
 
 /** Runs until the source ends or `signal` aborts, and every segment heard has been recognised or given up. */
 export async function listen(options: PipelineOptions): Promise<void> {
-  const { queue } = options;
-  const recognising = recognise(options);
+  const { queue, recognizer, emit } = options;
+  const ahead = new Ahead(recognizer, emit, options.ahead ?? { eager: false, partialEveryMs: undefined });
+  const recognising = recognise(options, ahead);
   try {
-    await hear(options);
+    await hear(options, ahead);
   } finally {
     queue.close();
     await recognising;
   }
 }
 
-async function hear(options: PipelineOptions): Promise<void> {
+async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
   const { source, detectSpeech, createSegmenter, queue, mute, emit, signal, giveUp, waitAboveS } = options;
   const enqueue = (segment: Segment): void => {
     for (const dropped of queue.push(segment)) {
@@ -82,24 +79,25 @@ async function hear(options: PipelineOptions): Promise<void> {
     const segmenter = createSegmenter();
     for await (const frame of source(stretch)) {
       tell(segmenter.push(frame, await detectSpeech(frame)));
+      ahead.consider(segmenter, queue.length);
       if (waitAboveS !== undefined) await queue.below(waitAboveS, giveUp);
     }
     tell(segmenter.flush());
+    ahead.consider(segmenter, queue.length);
     // a stretch that nobody cut short is a source that ended
     if (!stretch.aborted) return;
   }
 }
 
-async function recognise({ queue, recognizer, emit, origin, giveUp }: PipelineOptions): Promise<void> {
+async function recognise({ queue, emit, origin, giveUp }: PipelineOptions, ahead: Ahead): Promise<void> {
   let seq = 0;
   for (;;) {
     const segment = await queue.take(giveUp);
     if (segment === undefined) return;
     const durationMs = msOf(segment.samples.length);
-    const startedAtMs = performance.now();
-    let recognition: Recognition;
+    let recognized: Recognized;
     try {
-      recognition = await recognizer.transcribe(segment);
+      recognized = await ahead.final(segment);
     } catch (error) {
       const { code, message, hint } = toFault(error);
       emit({ type: 'fault', component: 'recognizer', code, message, hint });
@@ -108,12 +106,12 @@ async function recognise({ queue, recognizer, emit, origin, giveUp }: PipelineOp
     } finally {
       announceQueue(queue, emit);
     }
+    const { recognition, tookMs } = recognized;
     if (recognition.text === '') {
       const rejected = recognition.rejected ?? 'empty';
       emit({ type: 'segment-empty', segmentId: segment.id, durationMs, rejected });
       continue;
     }
-    const doneAtMs = performance.now();
     const transcript: Transcript = {
       id: segment.id,
       seq: ++seq,
@@ -122,8 +120,8 @@ async function recognise({ queue, recognizer, emit, origin, giveUp }: PipelineOp
       start: new Date(segment.startAtMs).toISOString(),
       end: new Date(segment.startAtMs + durationMs).toISOString(),
       durationMs: Math.round(durationMs),
-      latencyMs: Math.round(doneAtMs - segment.closedAtMs),
-      rtf: Number(((doneAtMs - startedAtMs) / durationMs).toFixed(4)),
+      latencyMs: Math.round(performance.now() - segment.closedAtMs),
+      rtf: Number((tookMs / durationMs).toFixed(4)),
       confidence: Number(Math.exp(recognition.avgLogProb).toFixed(4)),
       ...origin(),
     };

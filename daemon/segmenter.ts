@@ -1,10 +1,21 @@
-import type { DaemonEvent, Frame, Segment } from './events.ts';
+import type { DaemonEvent, Frame, Segment, Utterance } from './events.ts';
 import { sampleRateHz } from './events.ts';
 
 /** What a segmenter hears in a frame: that somebody started or stopped, and the speech itself. */
 export type HeardEvent =
   | Extract<DaemonEvent, { type: 'speech-started' | 'speech-ended' }>
   | { readonly type: 'segment'; readonly segment: Segment };
+
+/** Speech that still goes on, as far as it has been heard. */
+export type Draft = Omit<Utterance, 'samples'> & {
+  /**
+   * `speaking`: the last frame was speech. `pausing`: it was not. `settled`: it has not been for so long that these
+   * are exactly the samples of the segment to come, unless speech resumes.
+   */
+  readonly state: 'speaking' | 'pausing' | 'settled';
+  /** A segment of other samples than a settled draft's is not closed before so much more sound, unless sound is lost. */
+  readonly spareMs: number;
+};
 
 /** How much sound around the speech a model wants; what is not there (or belongs to another segment) is left out. */
 export type Padding = {
@@ -24,6 +35,8 @@ export type SegmenterOptions = {
   readonly minSpeechMs?: number;
   /** Silence that ends a segment. Shorter cuts people off who think; longer makes everybody wait. */
   readonly hangoverMs?: number;
+  /** A draft is settled after this much silence, and not before the padding behind it is complete. */
+  readonly settleMs?: number;
   readonly maxSegmentMs?: number;
   /** A segment that has to be cut is cut at the quietest point of its last `cutWithinMs`. */
   readonly cutWithinMs?: number;
@@ -37,6 +50,8 @@ export const segmenterDefaults = {
   // five frames: of six short words by seven synthetic voices "up" had the fewest, six to ten; "stop" twelve to 17
   minSpeechMs: 160,
   hangoverMs: 600,
+  // longer than the closure of a "p", "t" or "k" (50-90 ms); a third of the hangover is left to recognise in
+  settleMs: 200,
   // Whisper's window is 30 s
   maxSegmentMs: 28_000,
   cutWithinMs: 5_000,
@@ -80,6 +95,7 @@ export class Segmenter {
   readonly #endThreshold: number;
   readonly #minSpeech: number;
   readonly #hangover: number;
+  readonly #settle: number;
   readonly #maxSegment: number;
   readonly #cutWithin: number;
   readonly #before: number;
@@ -93,6 +109,8 @@ export class Segmenter {
   #heardEnd = 0;
   #anchor = { startSample: 0, atMs: 0 };
   #events: HeardEvent[] = [];
+  /** Of the segment that is open; taken when it is first asked for, and so in the order in which segments close. */
+  #openId: string | undefined;
 
   /** Throws RangeError if the options contradict each other. */
   constructor(options: SegmenterOptions) {
@@ -125,6 +143,7 @@ export class Segmenter {
     this.#cutWithin = samples(cutWithinMs);
     this.#before = samples(beforeMs);
     this.#after = Math.min(samples(o.padding.afterMs), this.#hangover);
+    this.#settle = Math.max(samples(o.settleMs), this.#after);
     this.#buffer = new Float32Array(this.#before + this.#maxSegment + sampleRateHz);
   }
 
@@ -138,8 +157,29 @@ export class Segmenter {
     this.#append(frame.samples);
     this.#anchor = { startSample: frame.startSample, atMs: frame.atMs };
     if (isSpeech) this.#speech(frame.startSample);
-    this.#settle();
+    this.#catchUp();
     return this.#taken();
+  }
+
+  /** The speech that goes on after the last frame, if there is any. The same whether anybody asks or not. */
+  draft(): Draft | undefined {
+    if (this.#phase.name !== 'speech') return undefined;
+    const { speechEnd } = this.#phase;
+    const silence = this.#heardEnd - speechEnd;
+    const state = silence === 0 ? 'speaking' : silence < this.#settle ? 'pausing' : 'settled';
+    const untilLimit = this.#heldStart + this.#maxSegment - this.#heardEnd;
+    return {
+      id: this.#idOfOpen(),
+      startSample: this.#heldStart,
+      endSample: Math.min(speechEnd + this.#after, this.#heardEnd),
+      state,
+      spareMs: Math.min(this.#hangover, untilLimit) / samplesPerMs,
+    };
+  }
+
+  /** A copy of the sound of a draft that was made after the last frame. */
+  utterance({ id, startSample, endSample }: Draft): Utterance {
+    return { id, startSample, endSample, samples: this.#copy(startSample, endSample) };
   }
 
   /** The source has ended (or is muted): closes what is open. Sound may go on after it. */
@@ -167,7 +207,7 @@ export class Segmenter {
   }
 
   /** Brings phase and buffer up to what has been heard. Of pause and maximum length the earlier one counts. */
-  #settle(): void {
+  #catchUp(): void {
     while (this.#phase.name === 'speech') {
       const { speechEnd } = this.#phase;
       const limit = this.#heldStart + this.#maxSegment;
@@ -208,16 +248,27 @@ export class Segmenter {
   #close(endSample: number, cause: Segment['cause']): void {
     const startSample = this.#heldStart;
     const segment: Segment = {
-      id: this.#nextId(),
+      id: this.#idOfOpen(),
       startSample,
       endSample,
-      samples: this.#buffer.slice(this.#offset, this.#offset + endSample - startSample),
+      samples: this.#copy(startSample, endSample),
       startAtMs: this.#timeOf(startSample),
       closedAtMs: performance.now(),
       cause,
     };
+    this.#openId = undefined;
     this.#events.push({ type: 'segment', segment });
     this.#dropBefore(endSample);
+  }
+
+  #idOfOpen(): string {
+    this.#openId ??= this.#nextId();
+    return this.#openId;
+  }
+
+  #copy(from: number, to: number): Float32Array {
+    const offset = this.#offset - this.#heldStart;
+    return this.#buffer.slice(offset + from, offset + to);
   }
 
   /** The middle of the quietest 100 ms of [from, to); the latest of equals. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
+import type { AheadOptions } from '../ahead.ts';
 import type { EmbeddedBroker } from '../broker.ts';
 import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
@@ -161,7 +162,8 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
         detectSpeech: vad.detectSpeech,
         createSegmenter: createSegmenterFor(config, card, () => `${bootId}-${++segments}`),
         queue: new SegmentQueue(config.queue.capacityS),
-        ...(argv.pace === 'fast' ? { waitAboveS } : {}),
+        // who plays a file fast waits for the whole of it: words before their time would only slow it down
+        ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadFor(config) }),
         recognizer,
         mute,
         emit,
@@ -214,6 +216,10 @@ const machineFacts = {
   memoryMb: totalmem() / 1e6,
   node: process.version,
 };
+
+function aheadFor({ recognizer, partials }: Config): AheadOptions {
+  return { eager: recognizer.eager, partialEveryMs: partials.enabled ? partials.intervalMs : undefined };
+}
 
 async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | undefined> {
   if (mqtt.url !== 'embedded') return undefined;

@@ -4,7 +4,7 @@ import { readCard } from '../../models/manifest.ts';
 import { framesOf } from '../capture/frames.ts';
 import { openSound } from '../capture/sound.ts';
 import { type Config, loadConfig } from '../config.ts';
-import { type DetectSpeech, type Recognition, type Segment, sampleRateHz } from '../events.ts';
+import { type DetectSpeech, type Recognition, sampleRateHz, type Utterance } from '../events.ts';
 import { Fault, toFault } from '../faults.ts';
 import { type FileResult, type FileSegment, formatResult, type OutputFormat } from '../formats.ts';
 import { createSegmenterFor, openVad } from '../hearing.ts';
@@ -110,7 +110,7 @@ async function transcribeFile(file: string, job: Job): Promise<FileResult> {
   const warn = (message: string): void => context.writeError(`warning: ${message}\n`);
   const sound = await openSound(file, { warn, environment: context.environment });
   const progress = progressLine(context.writeError, context.stderrIsTty);
-  const recognized: { readonly segment: Segment; readonly recognition: Recognition }[] = [];
+  const recognized: { readonly segment: Utterance; readonly recognition: Recognition }[] = [];
   let heardMs = 0;
   let vadMs = 0;
   let failed: Fault | undefined;
@@ -198,7 +198,7 @@ async function transcribeFile(file: string, job: Job): Promise<FileResult> {
 }
 
 /** The pieces of a segment, placed in the file. */
-function piecesOf(segment: Segment, recognition: Recognition): Omit<FileSegment, 'id'>[] {
+function piecesOf(segment: Utterance, recognition: Recognition): Omit<FileSegment, 'id'>[] {
   if (recognition.text === '') return [];
   const offsetMs = (segment.startSample / sampleRateHz) * 1000;
   return recognition.pieces.map(({ startMs, endMs, text, avgLogProb, noSpeechProb }) => ({

@@ -5,7 +5,7 @@
  */
 
 import { type Deferred, deferred } from '../deferred.ts';
-import { type Emit, type Recognition, type Recognizer, type Segment, sampleRateHz } from '../events.ts';
+import { type Emit, type Recognition, type Recognizer, sampleRateHz, type Utterance } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { backoffMs, sleep } from '../waiting.ts';
 import { Child, ChildLost } from './child.ts';
@@ -33,9 +33,9 @@ export type SupervisedRecognizer = Recognizer & {
 };
 
 /**
- * Starts the recognizer process and keeps one running. Segments are answered in order, one at a time.
- * `transcribe` rejects only with a `Fault`: the segment itself is at fault, it took the process down `attempts`
- * times, or the recognizer was closed.
+ * Starts the recognizer process and keeps one running. Utterances are answered in order, one at a time.
+ * `transcribe` rejects only with a `Fault`: the sound itself is at fault, it took the process down `attempts`
+ * times (once, for work ahead), or the recognizer was closed.
  */
 export function startRecognizer(options: RecognizerOptions): SupervisedRecognizer {
   const { setup, emit, environment, deadlineMs } = options;
@@ -45,6 +45,8 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   /** The child that can be asked now, or will be. Replaced the moment a child is lost. */
   let askable: Deferred<Child> = deferred();
   let child: Child | undefined;
+  /** The child, while it is loaded and alive. */
+  let ready: Child | undefined;
   /** Starts since a segment last came out well: what the back-off grows with. */
   let failuresInARow = 0;
 
@@ -54,6 +56,7 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     while (!closing.signal.aborted) {
       emit({ type: 'recognizer', state: loadedOnce ? 'restarting' : 'loading' });
       child = new Child(setup, environment, loadDeadlineMs, () => {
+        ready = undefined;
         askable = deferred();
       });
       const started = child;
@@ -67,6 +70,7 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
         firstLoaded.resolve(model);
         if (started.pid !== undefined) {
           emit({ type: 'recognizer', state: 'ready' });
+          ready = started;
           askable.resolve(started);
         }
       } catch {
@@ -93,18 +97,20 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   }
   const running = keepRunning();
 
-  async function ask(segment: Segment): Promise<Recognition> {
-    const lengthMs = (segment.samples.length / sampleRateHz) * 1000;
+  const deadlineFor = ({ samples }: Utterance): number =>
+    deadlineMs + 10 * (samples.length / sampleRateHz) * 1000;
+
+  async function ask(utterance: Utterance): Promise<Recognition> {
     for (let attempt = 1; ; attempt++) {
       const asked = await askable.promise;
       emit({ type: 'recognizer', state: 'busy' });
       try {
-        const recognition = await asked.transcribe(segment.samples, deadlineMs + 10 * lengthMs);
+        const recognition = await asked.transcribe(utterance.samples, deadlineFor(utterance));
         failuresInARow = 0;
         emit({ type: 'recognizer', state: 'ready' });
         return recognition;
       } catch (error) {
-        // the samples are still here: ask the next child, unless this segment keeps taking children down
+        // the samples are still here: ask the next child, unless this sound keeps taking children down
         if (error instanceof ChildLost && attempt < attempts) continue;
         if (error instanceof ChildLost) throw error.fault;
         emit({ type: 'recognizer', state: 'ready' });
@@ -113,12 +119,24 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     }
   }
 
+  /** Says nothing of being busy: health is for what people wait for, and this comes twice a second. */
+  async function askAhead(utterance: Utterance): Promise<Recognition> {
+    if (ready === undefined) {
+      throw new Fault('RECOGNIZER_CRASHED', 'no recognizer process is ready', 'it is being started');
+    }
+    try {
+      return await ready.transcribe(utterance.samples, deadlineFor(utterance));
+    } catch (error) {
+      throw error instanceof ChildLost ? error.fault : error;
+    }
+  }
+
   let lastAnswer: Promise<unknown> = Promise.resolve();
   return {
     loaded: firstLoaded.promise,
     pid: () => child?.pid,
-    transcribe(segment) {
-      const answer = lastAnswer.then(() => ask(segment));
+    transcribe(utterance, urgency = 'final') {
+      const answer = lastAnswer.then(() => (urgency === 'final' ? ask(utterance) : askAhead(utterance)));
       lastAnswer = answer.catch(() => undefined);
       return answer;
     },

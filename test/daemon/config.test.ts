@@ -45,11 +45,13 @@ function refuse(
 /** The type `Config` as a value: this file does not compile when a key is missing here or is of another type. */
 type Shape<T> = [T] extends [number]
   ? 'number'
-  : [T] extends [string]
-    ? string extends T
-      ? 'string'
-      : { readonly [Word in T]: true }
-    : { readonly [Key in keyof T]-?: Shape<NonNullable<T[Key]>> };
+  : [T] extends [boolean]
+    ? 'boolean'
+    : [T] extends [string]
+      ? string extends T
+        ? 'string'
+        : { readonly [Word in T]: true }
+      : { readonly [Key in keyof T]-?: Shape<NonNullable<T[Key]>> };
 
 const shape: Shape<Config> = {
   site: 'string',
@@ -73,7 +75,9 @@ const shape: Shape<Config> = {
     deadlineMs: 'number',
     loadDeadlineMs: 'number',
     attempts: 'number',
+    eager: 'boolean',
   },
+  partials: { enabled: 'boolean', intervalMs: 'number' },
   mqtt: {
     url: 'string',
     username: 'string',
@@ -134,7 +138,7 @@ schemaTest('carries the unit of every number in its name', () => {
   const unitless = ['threads', 'threshold', 'endThreshold', 'embeddedPort', 'maxEntries', 'attempts'];
   for (const { path: at, node } of leaves) {
     const name = at.at(-1) ?? '';
-    if (node.type === 'string' || unitless.includes(name)) continue;
+    if (node.type === 'string' || node.type === 'boolean' || unitless.includes(name)) continue;
     assert.match(name, /(Ms|S|H|Mib)$/);
   }
 });

@@ -1,14 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deferred } from '../../daemon/deferred.ts';
-import type {
-  AudioSource,
-  DaemonEvent,
-  Frame,
-  Recognition,
-  Recognizer,
-  Segment,
-} from '../../daemon/events.ts';
+import type { AudioSource, DaemonEvent, Frame, Recognition, Recognizer } from '../../daemon/events.ts';
 import { frameSamples, sampleRateHz } from '../../daemon/events.ts';
 import { Fault } from '../../daemon/faults.ts';
 import { MuteSwitch } from '../../daemon/mute.ts';
@@ -51,7 +44,7 @@ function recognition(text: string): Recognition {
 
 type Setting = {
   readonly source: AudioSource;
-  readonly transcribe: (segment: Segment) => Promise<Recognition>;
+  readonly transcribe: Recognizer['transcribe'];
   readonly capacityS?: number;
   readonly waitAboveS?: number;
   readonly signal?: AbortSignal;

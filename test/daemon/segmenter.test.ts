@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Segment } from '../../daemon/events.ts';
+import type { Segment, Utterance } from '../../daemon/events.ts';
 import { frameSamples } from '../../daemon/events.ts';
 import type { HeardEvent, SegmenterOptions } from '../../daemon/segmenter.ts';
 import { Segmenter, segmenterDefaults } from '../../daemon/segmenter.ts';
@@ -226,6 +226,112 @@ test('options that contradict each other are refused', () => {
   assert.not.throws(make({ maxSegmentMs: 2000, padding: { beforeMs: 2000, afterMs: 0 } }));
   assert.throws(make({ hangoverMs: 0 }), /hangover/);
   assert.throws(make({ padding: { beforeMs: -1, afterMs: 0 } }), /padding/);
+});
+
+/** What the draft is after each frame: its state, and its range in frames. Settled after two frames of silence. */
+function drafts(drawing: string, options: Options = {}): string[] {
+  let count = 0;
+  const segmenter = new Segmenter({ ...small, settleMs: 64, ...options, nextId: () => `s${++count}` });
+  return [...score(drawing)].map(({ frame, probability }) => {
+    segmenter.push(frame, probability);
+    const draft = segmenter.draft();
+    if (draft === undefined) return '-';
+    return `${draft.id} ${draft.state} ${draft.startSample / frameSamples}-${draft.endSample / frameSamples}`;
+  });
+}
+
+test('a draft grows while somebody speaks, and settles in a pause', () => {
+  assert.equal(drafts('..####.....').slice(3), [
+    '-',
+    's1 speaking 0-5',
+    's1 speaking 0-6',
+    's1 pausing 0-7',
+    's1 settled 0-7',
+    's1 settled 0-7',
+    's1 settled 0-7',
+    '-',
+  ]);
+});
+
+test('a draft that had settled speaks again when speech resumes, under its old id', () => {
+  assert.equal(drafts('..####...#.......').slice(8, 12), [
+    's1 settled 0-7',
+    's1 speaking 0-10',
+    's1 pausing 0-11',
+    's1 settled 0-11',
+  ]);
+});
+
+test('a draft does not settle before its padding is complete, nor ever if that takes the hangover', () => {
+  const padding = { beforeMs: 64, afterMs: 128 };
+  assert.equal(drafts('..####......', { padding }).slice(7, 11), [
+    's1 pausing 0-8',
+    's1 pausing 0-9',
+    's1 settled 0-10',
+    '-',
+  ]);
+  const never = drafts('..####......', { padding: { beforeMs: 64, afterMs: 5000 } });
+  assert.not(never.some((draft) => draft.includes('settled')));
+});
+
+test('after a cut at the maximum length the rest is the draft of the next segment', () => {
+  const states = drafts(`..${'#'.repeat(60)}......`, cutting);
+  const cut = states.findIndex((draft) => draft.startsWith('s2'));
+  assert.is(cut, 39, 'known with the 40th frame');
+  assert.match(states[cut - 1] ?? '', /^s1 speaking 0-39$/);
+  assert.match(states[cut] ?? '', /^s2 speaking .*-40$/);
+});
+
+test('for any sound and options: a settled draft is the next segment unless speech resumes, and asking changes nothing', () => {
+  let settled = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = seeded(seed);
+    const options = { ...optionsAtRandom(random), settleMs: Math.floor(random() * 400) };
+    const drawing = drawAtRandom(random);
+    const frames = [...splitAtRandom(score(drawing), random)];
+    const say = `seed ${seed}: ${drawing}`;
+
+    let count = 0;
+    const segmenter = new Segmenter({ ...options, nextId: () => `s${++count}` });
+    const events: HeardEvent[] = [];
+    let before: Utterance | undefined;
+    let heardMs = 0;
+    let spokenMs = 0;
+    let spareUntilMs = 0;
+    const check = (heard: readonly HeardEvent[], interrupted: boolean): void => {
+      for (const segment of segmentsOf(heard)) {
+        if (before !== undefined) {
+          const { id, startSample, endSample } = segment;
+          const { samples, ...expected } = before;
+          assert.equal({ id, startSample, endSample }, expected, say);
+          assert.equal(segment.samples, samples, say);
+          settled++;
+        } else if (!interrupted) {
+          assert.ok(heardMs >= spareUntilMs, `${say}: a segment at ${heardMs}, promised ${spareUntilMs}`);
+        }
+        before = undefined;
+        spareUntilMs = 0;
+      }
+      events.push(...heard);
+    };
+    let next = 0;
+    for (const { frame, probability } of frames) {
+      const heard = segmenter.push(frame, probability);
+      heardMs = (frame.startSample + frame.samples.length) / 16;
+      check(heard, frame.startSample !== next);
+      next = frame.startSample + frame.samples.length;
+      const draft = segmenter.draft();
+      if (draft?.state === 'speaking') spokenMs = heardMs;
+      const utterance = draft === undefined ? undefined : segmenter.utterance(draft);
+      assert.is(utterance?.samples.length, draft && draft.endSample - draft.startSample, say);
+      before = draft?.state === 'settled' ? utterance : undefined;
+      // held to the promise of the last frame of speech
+      if (draft !== undefined && spokenMs === heardMs) spareUntilMs = heardMs + draft.spareMs;
+    }
+    check(segmenter.flush(), true);
+    assert.equal(events.map(inWords), hear(frames, options).map(inWords), say);
+  }
+  assert.ok(settled > 100, `${settled} segments were settled drafts`);
 });
 
 /** Speech, pauses, doubt and losses of random length. */
