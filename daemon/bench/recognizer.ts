@@ -66,9 +66,6 @@ export async function benchRecognizer(options: RecognizerBenchOptions): Promise<
         startSample: 0,
         endSample: samples.length,
         samples,
-        startAtMs: 0,
-        closedAtMs: askedAtMs,
-        cause: 'pause',
       });
       if (round >= 0) answers.push({ answerMs: performance.now() - askedAtMs, recognition });
     }

@@ -111,6 +111,26 @@ recognizer('a child killed while it is asked is replaced and asked again; said o
   await started.close();
 });
 
+recognizer('work ahead is asked once, of a child that is ready, and says nothing of being busy', async () => {
+  const { recognizer: started, events, faults } = start();
+  assert.is((await faultOf(started.transcribe(segment('a'), 'ahead'))).code, 'RECOGNIZER_CRASHED');
+  await started.loaded;
+  assert.is((await started.transcribe(segment('a'), 'ahead')).text, words);
+  const pid = started.pid() ?? 0;
+  // so that it cannot answer before it is killed
+  process.kill(pid, 'SIGSTOP');
+  const lost = faultOf(started.transcribe(segment('b'), 'ahead'));
+  const final = started.transcribe(segment('b'));
+  await new Promise(setImmediate);
+  process.kill(pid, 'SIGKILL');
+  assert.is((await lost).code, 'RECOGNIZER_CRASHED');
+  assert.is((await final).text, words, 'the final behind it is answered by the next child');
+  assert.equal(faults(), ['RECOGNIZER_CRASHED']);
+  const states = events.flatMap((event) => (event.type === 'recognizer' ? [event.state] : []));
+  assert.equal(states, ['loading', 'ready', 'restarting', 'ready', 'busy', 'ready']);
+  await started.close();
+});
+
 recognizer('a segment that takes every child down is given up, and the next one is recognised', async () => {
   let poisoned = true;
   const { recognizer: started } = start({
