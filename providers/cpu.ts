@@ -31,6 +31,30 @@ export function int8Saturates(arch: string, features: ReadonlySet<string>): bool
   return arch === 'x64' && !features.has('avx512_vnni') && !features.has('avx_vnni');
 }
 
+/** Kinds of processors by the integer products they have; the model compiler chooses number formats by them. */
+export type CpuProfile = 'no-dot-product' | 'dot-product' | 'i8mm' | 'avx2' | 'avx-vnni' | 'avx512-vnni';
+
+const profileByFeature: Readonly<Record<string, readonly (readonly [string, CpuProfile])[]>> = {
+  arm64: [
+    ['i8mm', 'i8mm'],
+    ['asimddp', 'dot-product'],
+  ],
+  x64: [
+    ['avx512_vnni', 'avx512-vnni'],
+    ['avx_vnni', 'avx-vnni'],
+    ['avx2', 'avx2'],
+  ],
+};
+
+/** The best this processor has; where nothing is known, what runs everywhere. */
+export function cpuProfile(
+  arch: string = process.arch,
+  features: ReadonlySet<string> = cpuFeatures(),
+): CpuProfile {
+  const known = profileByFeature[arch]?.find(([feature]) => features.has(feature));
+  return known?.[1] ?? 'no-dot-product';
+}
+
 function describeDevice(): string {
   // boards name themselves in the device tree; node has no model name for Arm cores
   const board = readText('/proc/device-tree/model').replaceAll('\0', '').trim();

@@ -2,6 +2,7 @@
 import { openPrepared } from '../../models/compiler/prepared.ts';
 import { readCard } from '../../models/manifest.ts';
 import { openModel } from '../../models/whisper/open.ts';
+import { cpuProfile } from '../../providers/cpu.ts';
 import { resolveProvider } from '../../providers/registry.ts';
 import type { Recognition } from '../events.ts';
 import type { LoadedModel, RecognizerSetup } from './messages.ts';
@@ -19,7 +20,7 @@ export type OpenedRecognition = {
 export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRecognition> {
   const startedAtMs = performance.now();
   const { provider, requested, active, reason } = await resolveProvider(setup.provider);
-  const compiled = openPrepared(setup.modelDir, setup.cacheDirs);
+  const compiled = openPrepared(setup.modelDir, setup.cacheDirs, { profile: cpuProfile() });
   const card = readCard(setup.modelDir);
   const whisper = await openModel({
     compiled,

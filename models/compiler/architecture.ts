@@ -10,8 +10,14 @@ import type { WhisperShape } from '../whisper/graphs.ts';
 import { readTokenizer } from '../whisper/tokenizer.ts';
 import { openSafetensors } from './safetensors.ts';
 
-/** A tensor of the checkpoint; `read` goes to the file each time. */
-export type Weight = { readonly dims: readonly number[]; readonly read: () => Float32Array };
+/**
+ * A tensor of the checkpoint. `read` goes to the file each time, for all values or `count` from `start` on, and throws
+ * `Fault` MODEL_INVALID where one is NaN or infinite: it would silence the whole model.
+ */
+export type Weight = {
+  readonly dims: readonly number[];
+  readonly read: (start?: number, count?: number) => Float32Array;
+};
 
 /** y = x w^T + b, w [out, in] as PyTorch keeps it. Keys have no bias in Whisper. */
 export type Linear = { readonly weight: Weight; readonly bias: Weight | undefined };
@@ -193,6 +199,21 @@ function readShape(config: Json): { readonly shape: WhisperShape; readonly encod
   return { shape, encoderHeads };
 }
 
+function requireFinite(name: string, start: number, values: Float32Array): Float32Array {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    // NaN and infinities only
+    if (value - value !== 0) {
+      throw new Fault(
+        'MODEL_INVALID',
+        `tensor ${name} holds ${value} (value ${start + i})`,
+        'the model was damaged in training or conversion: take another',
+      );
+    }
+  }
+  return values;
+}
+
 /**
  * Checks the small files of a model directory alone: is it a Whisper the compiler knows, and do its tokenizer and its
  * vocabulary fit? For who has not got the weights yet. Throws `Fault`: MODEL_MISSING, MODEL_UNSUPPORTED, MODEL_INVALID.
@@ -225,7 +246,8 @@ export function readArchitecture(modelDir: string): Architecture {
       );
     }
     known.add(name);
-    return { dims, read: () => tensors.read(name) };
+    const read = (start = 0, count?: number) => requireFinite(name, start, tensors.read(name, start, count));
+    return { dims, read };
   };
   const linear = (name: string, outs: number, ins: number, bias = true): Linear => ({
     weight: weight(`${name}.weight`, outs, ins),

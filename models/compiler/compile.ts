@@ -28,14 +28,9 @@ import {
   readDescription,
 } from './compiled.ts';
 import { buildDecoder, buildEncoder, type FusedOptions } from './fused.ts';
-import { checkWeightOptions } from './matrix.ts';
+import { type CompileOptions, checkOptions, completeOptions } from './options.ts';
 import { buildPlainDecoder, buildPlainEncoder } from './plain.ts';
 import { compilerVersion } from './version.ts';
-
-export type CompileOptions = Partial<FusedOptions>;
-
-/** int8 everywhere: three times as fast as fp32 and, on the golden utterances, the same words. */
-const defaults: FusedOptions = { weights: 'int8', exceptions: {}, inspect: false };
 
 /** What the decoder loop reads beside the graphs; copied so that a compiled model is whole. */
 const companions = [
@@ -59,17 +54,6 @@ export type CompileResult = {
   readonly cached: boolean;
   readonly report: CompileReport;
 };
-
-export function completeOptions({ weights, exceptions, inspect }: CompileOptions): FusedOptions {
-  const complete = {
-    weights: weights ?? defaults.weights,
-    // sorted: the order in which exceptions were named is no difference
-    exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
-    inspect: inspect ?? defaults.inspect,
-  };
-  checkWeightOptions(complete);
-  return complete;
-}
 
 /** Everything that goes into the result: what the graphs are made from, and what is copied beside them. */
 function describeSources(modelDir: string, arch: Architecture): FileList {
@@ -247,8 +231,9 @@ function compileCached(
   outDir: string | undefined,
   options: CompileOptions,
 ): CompileResult {
-  const complete = completeOptions(options);
+  checkOptions(options);
   const arch = readArchitecture(modelDir);
+  const complete = completeOptions(options, arch.shape.modelWidth);
   const sources = describeSources(modelDir, arch);
   const key = keyOf(sources, complete);
   for (const dir of cacheDirs.flatMap((cacheDir) => [cacheDir, path.join(cacheDir, key)])) {

@@ -23,10 +23,10 @@ import {
   applyLinear,
   formatOf,
   multiply,
-  once,
   placeMatrix,
   placeWeight,
-  quantizeRows,
+  quantizedRows,
+  rowsOf,
   type WeightOptions,
 } from './matrix.ts';
 import { compilerVersion } from './version.ts';
@@ -271,14 +271,14 @@ function embed(
   { decoder, shape }: Architecture,
   options: WeightOptions,
 ): Value {
-  const { vocabularySize, modelWidth } = shape;
   const { embedding } = decoder;
   if (formatOf('embedding', options) === 'fp32') {
     return graph.gather(placeWeight(graph, 'rows', embedding), tokens, 0);
   }
-  const quantize = once(() => quantizeRows(embedding.read(), modelWidth));
-  const rows = graph.weight('rows', 'int8', embedding.dims, () => quantize().quantized);
-  const scales = graph.weight('scales', 'float32', [vocabularySize, 1], () => quantize().scales);
+  // 4 bits would gain nothing here: one row is read for each token
+  const quantized = quantizedRows(rowsOf([embedding]));
+  const rows = graph.weight('rows', 'int8', embedding.dims, quantized.numbers);
+  const scales = graph.weight('scales', 'float32', [shape.vocabularySize, 1], quantized.scales);
   return graph.mul(graph.cast(graph.gather(rows, tokens, 0), 'float32'), graph.gather(scales, tokens, 0));
 }
 
@@ -370,9 +370,8 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
   const inputs = { lastPosition, totalTokens, shape };
   for (const [i, layer] of decoder.layers.entries()) x = decoderLayer(graph, i, x, layer, inputs, options);
   graph.scope('head', () => {
-    const dims = { outs: shape.vocabularySize, ins: shape.modelWidth };
     const rows = normalize(graph, 'norm', graph.gather(x, logitRows, 1), decoder.norm);
-    const head = placeMatrix(graph, 'head', dims, (decoder.head ?? decoder.embedding).read, options);
+    const head = placeMatrix(graph, 'head', rowsOf([decoder.head ?? decoder.embedding]), options);
     choose(graph, graph.squeeze(multiply(graph, rows, head), 0), phase, arch);
   });
   return graph.finish(compilerVersion);

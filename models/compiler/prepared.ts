@@ -2,8 +2,9 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type ModelCard, readCard, verifyModel } from '../manifest.ts';
-import { type CompileOptions, completeOptions, findOrCompile } from './compile.ts';
+import { findOrCompile } from './compile.ts';
 import { type CompiledModel, type OpenedModel, openCompiled, readDescription } from './compiled.ts';
+import { type CompileOptions, checkOptions, completeOptions } from './options.ts';
 import { compilerVersion } from './version.ts';
 
 /**
@@ -19,12 +20,13 @@ export function openPrepared(
 ): OpenedModel {
   const card = readCard(modelDir);
   if (card === undefined) return findOrCompile(modelDir, cacheDirs, options).model;
-  const wanted = JSON.stringify(completeOptions(options));
+  checkOptions(options);
+  const wanted = ({ shape }: CompiledModel) => JSON.stringify(completeOptions(options, shape.modelWidth));
   for (const dir of cacheDirs.flatMap((cacheDir) => [cacheDir, ...foldersIn(cacheDir)])) {
     const description = readDescription(dir);
     if (
       description?.compilerVersion === compilerVersion &&
-      JSON.stringify(description.options) === wanted &&
+      JSON.stringify(description.options) === wanted(description) &&
       isMadeFrom(description, card)
     ) {
       return openCompiled(dir);

@@ -26,8 +26,8 @@ export type Safetensors = {
   /** The files read, for hashing. */
   readonly files: readonly string[];
   readonly dims: (name: string) => readonly number[] | undefined;
-  /** The values of a tensor as float32, row-major. Reads the file: keep what you need. */
-  readonly read: (name: string) => Float32Array;
+  /** Values of a tensor as float32, row-major: all, or `count` from `start` on. Reads the file: keep what you need. */
+  readonly read: (name: string, start?: number, count?: number) => Float32Array;
   /** Index of the first value that is NaN or infinite, if any is. */
   readonly findNonFinite: (name: string) => number | undefined;
 };
@@ -239,10 +239,12 @@ export function openSafetensors(modelDir: string): Safetensors {
     files,
     dims: (name) => entries.get(name)?.dims,
     findNonFinite: (name) => findNonFinite(entryOf(name)),
-    read: (name) => {
-      const entry = entryOf(name);
-      const bytes = withFile(entry.file, (fd) => readExactly(fd, entry.file, entry.offset, entry.byteLength));
-      return toFloat32(bytes, entry.precision);
+    read: (name, start = 0, count) => {
+      const { file, offset, byteLength, precision } = entryOf(name);
+      const width = bytesPerElement[precision];
+      const length = count === undefined ? byteLength - start * width : count * width;
+      const bytes = withFile(file, (fd) => readExactly(fd, file, offset + start * width, length));
+      return toFloat32(bytes, precision);
     },
   };
 }

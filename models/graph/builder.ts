@@ -19,8 +19,8 @@ export type Value = { readonly name: string };
 
 export type ConstantArray = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
 
-/** Bytes of a weight, made when they are written: a model is not held in memory twice. */
-export type WeightSource = () => ConstantArray;
+/** A weight, whole or part by part, made when it is written: a model is not held in memory twice, or even once. */
+export type WeightSource = () => ConstantArray | Iterable<ConstantArray>;
 
 type AttributeValue = OnnxAttribute | number | string;
 
@@ -66,6 +66,12 @@ function typeOf(data: ConstantArray): ElementType {
 
 function bytesOf(data: ConstantArray): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function* partsOf(source: WeightSource): Generator<Uint8Array> {
+  const made = source();
+  if (ArrayBuffer.isView(made)) yield bytesOf(made);
+  else for (const part of made as Iterable<ConstantArray>) yield bytesOf(part);
 }
 
 type PendingWeight = { readonly offset: number; readonly byteLength: number; readonly source: WeightSource };
@@ -134,7 +140,7 @@ export class GraphBuilder {
     const byteLength = tensorByteLength(type, dims);
     const unique = this.#unique(name);
     if (byteLength < externalFromBytes) {
-      const bytes = bytesOf(source());
+      const bytes = Buffer.concat([...partsOf(source)]);
       this.#initializers.push({ name: unique, type, dims, data: { kind: 'inline', bytes } });
       return { name: unique };
     }
@@ -312,6 +318,23 @@ export class GraphBuilder {
     const inputs = bias === undefined ? [a, b, scale] : [a, b, scale, undefined, bias];
     return this.node('DynamicQuantizeMatMul', inputs, { domain: microsoft });
   }
+  /**
+   * a [.., K] float32 times a matrix [K, N] of 4-bit numbers, as `quantizeBlocks` lays down its N rows; `a` is
+   * quantised to int8 as it comes, each row by blocks. Accuracy level 4 is what the kernels exist for: level 0 takes
+   * twenty times as long.
+   */
+  matMulFourBits(
+    a: Value,
+    b: { readonly packed: Value; readonly scales: Value },
+    dims: { readonly ins: number; readonly outs: number; readonly block: number },
+    bias: Value | undefined,
+  ): Value {
+    const inputs = [a, b.packed, b.scales];
+    return this.node('MatMulNBits', bias === undefined ? inputs : [...inputs, undefined, undefined, bias], {
+      domain: microsoft,
+      attributes: { K: dims.ins, N: dims.outs, bits: 4, block_size: dims.block, accuracy_level: 4 },
+    });
+  }
   /** Keys and values as [1, S, D], or as [1, H, S, W] when they were split into heads before (cross attention). */
   multiHeadAttention(query: Value, key: Value, value: Value, heads: number): Value {
     return this.node('MultiHeadAttention', [query, key, value], {
@@ -362,11 +385,13 @@ export class GraphBuilder {
       let at = 0;
       for (const { offset, byteLength, source } of pending) {
         if (offset > at) yield new Uint8Array(offset - at);
-        const bytes = bytesOf(source());
-        if (bytes.length !== byteLength)
-          throw new Error(`a weight has ${bytes.length} bytes, expected ${byteLength}`);
-        yield bytes;
-        at = offset + byteLength;
+        at = offset;
+        for (const bytes of partsOf(source)) {
+          yield bytes;
+          at += bytes.length;
+        }
+        if (at !== offset + byteLength)
+          throw new Error(`a weight has ${at - offset} bytes, expected ${byteLength}`);
       }
     }
     return { model, bytes: encodeModel(model), weights, weightsByteLength: this.#weightsByteLength };

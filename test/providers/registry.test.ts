@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Fault } from '../../daemon/faults.ts';
-import { cpuFeatures, int8Saturates, probeCpu } from '../../providers/cpu.ts';
+import { cpuProfiles } from '../../models/compiler/profiles.ts';
+import { cpuFeatures, cpuProfile, int8Saturates, probeCpu } from '../../providers/cpu.ts';
 import type { ProbeReport, Provider } from '../../providers/provider.ts';
 import { type Registry, registry, resolveProvider } from '../../providers/registry.ts';
 
@@ -97,6 +98,21 @@ providers('only x86 without VNNI has int8 sums that saturate', () => {
   assert.is(int8Saturates('x64', new Set(['avx2', 'avx512_vnni'])), false);
   assert.is(int8Saturates('x64', new Set(['avx2', 'avx_vnni'])), false);
   assert.is(int8Saturates('arm64', new Set(['asimd'])), false);
+});
+
+providers('the kind of processor is told by the best integer products it has', () => {
+  const profileOf = (arch: string, line: string) => cpuProfile(arch, cpuFeatures(line));
+  const pi4 = 'Features\t: fp asimd evtstrm crc32 cpuid';
+  assert.is(profileOf('arm64', pi4), 'no-dot-product');
+  assert.is(profileOf('arm64', `${pi4} asimdrdm asimddp`), 'dot-product');
+  assert.is(profileOf('arm64', `${pi4} asimdrdm asimddp i8mm bf16`), 'i8mm');
+  assert.is(profileOf('x64', 'flags\t\t: sse2 avx avx2'), 'avx2');
+  assert.is(profileOf('x64', 'flags\t\t: sse2 avx avx2 avx_vnni'), 'avx-vnni');
+  assert.is(profileOf('x64', 'flags\t\t: avx2 avx512f avx512_vnni avx_vnni'), 'avx512-vnni');
+  assert.is(profileOf('x64', 'flags\t\t: sse2 sse4_2'), 'no-dot-product');
+  assert.is(profileOf('riscv64', ''), 'no-dot-product');
+  // the compiler knows what to do for whatever this answers
+  assert.ok(cpuProfiles.includes(cpuProfile()));
 });
 
 providers.run();

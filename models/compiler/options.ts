@@ -1,0 +1,30 @@
+/** What can be asked of the compiler, and what that comes to for one model. */
+import type { FusedOptions } from './fused.ts';
+import { checkWeightOptions } from './matrix.ts';
+import { type CpuProfile, weightsFor } from './profiles.ts';
+
+export type CompileOptions = Partial<FusedOptions> & {
+  /** The formats for the machine at hand, where `weights` and `exceptions` do not say otherwise. */
+  readonly profile?: CpuProfile | undefined;
+};
+
+/** int8 everywhere: three times as fast as fp32 and, on the golden utterances, the same words. */
+const safestProfile: CpuProfile = 'no-dot-product';
+
+/** Throws `Fault` USAGE_INVALID for what no model could be compiled with. */
+export function checkOptions(options: CompileOptions): void {
+  checkWeightOptions(options);
+}
+
+/** What the graphs are made with, complete and in one order: equal graphs have equal options. */
+export function completeOptions(options: CompileOptions, modelWidth: number): FusedOptions {
+  const usual = weightsFor(options.profile ?? safestProfile, modelWidth);
+  // a format asked for is meant for everything; exceptions come on top of what is usual
+  const exceptions =
+    options.weights === undefined ? { ...usual.exceptions, ...options.exceptions } : options.exceptions;
+  return {
+    weights: options.weights ?? usual.weights,
+    exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
+    inspect: options.inspect ?? false,
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * Weight formats for kinds of processors. Which kind a machine is, is found out elsewhere (providers/cpu.ts); here is
+ * what each is good at.
+ *
+ * Encoder products have many rows of input, and int8 with one scale a column is the fastest there is for them, on every
+ * processor. In a decoder step each product has one row, so that reading the weights is the work, and 4 bits are half
+ * of it. That takes kernels for 4 bits, which on Arm exist only for the dot product instructions: without them ONNX
+ * Runtime converts the weights to float32 at every step.
+ */
+import type { WeightOptions } from './matrix.ts';
+
+export const cpuProfiles = [
+  /** Arm before 8.2, as the Raspberry Pi 4: and what is safe everywhere. */
+  'no-dot-product',
+  /** Arm with `asimddp`, as the Raspberry Pi 5. */
+  'dot-product',
+  'i8mm',
+  'avx2',
+  'avx-vnni',
+  'avx512-vnni',
+] as const;
+export type CpuProfile = (typeof cpuProfiles)[number];
+
+const int8: WeightOptions = { weights: 'int8', exceptions: {} };
+
+/**
+ * Models narrower than this stay in int8: their steps are not bound by memory (docs/bench/weight-formats.md), and they
+ * have the least to spare in quality.
+ */
+const fourBitsFromWidth = 384;
+
+/** The formats for a model of this width on a processor of this kind. */
+export function weightsFor(profile: CpuProfile, modelWidth: number): WeightOptions {
+  if (profile === 'no-dot-product' || modelWidth < fourBitsFromWidth) return int8;
+  return { weights: 'int8', exceptions: { decoder: 'int4' } };
+}

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { compile } from '../../../models/compiler/compile.ts';
+import { formatOf, matrixRoles } from '../../../models/compiler/matrix.ts';
+import { cpuProfiles, weightsFor } from '../../../models/compiler/profiles.ts';
+import { smallestShape, writeRandomWhisper } from '../../fixtures/random-whisper.ts';
+import { embeddedModelDir } from '../../golden.ts';
+import { temporaryDir } from '../../graph-files.ts';
+
+const profiles = suite('cpu profiles');
+/** The narrowest published Whisper. */
+const tiny = 384;
+
+profiles('without dot product everything is int8', () => {
+  for (const role of matrixRoles) assert.is(formatOf(role, weightsFor('no-dot-product', tiny)), 'int8');
+});
+
+profiles('with it, what is read for one token at a time has 4 bits, but what is looked up', () => {
+  for (const profile of cpuProfiles.filter((profile) => profile !== 'no-dot-product')) {
+    const weights = weightsFor(profile, tiny);
+    const fourBits = matrixRoles.filter((role) => formatOf(role, weights) === 'int4');
+    assert.equal(
+      fourBits.filter((role) => role !== 'embedding'),
+      [
+        'decoder.qkv',
+        'decoder.out',
+        'decoder.cross_query',
+        'decoder.cross_out',
+        'decoder.up',
+        'decoder.down',
+        'head',
+      ],
+    );
+    assert.is(formatOf('cross.keys_values', weights), 'int8', 'its input has many rows');
+    assert.is(formatOf('decoder.1.down', weights), 'int4');
+  }
+});
+
+profiles('the embedded model is the same on every machine', () => {
+  const out = path.join(temporaryDir(), 'out');
+  const { model } = compile(embeddedModelDir, out);
+  for (const profile of cpuProfiles) {
+    const again = compile(embeddedModelDir, out, { profile });
+    assert.is(again.cached, true, profile);
+    assert.is(again.model.key, model.key);
+  }
+});
+
+profiles('a wide model is compiled for the processor, unless told what to be', () => {
+  const dir = writeRandomWhisper(temporaryDir(), {
+    shape: { ...smallestShape, width: 384, heads: 6, encoderLayers: 1, decoderLayers: 1 },
+  });
+  const at = (name: string) => path.join(temporaryDir(), name);
+  const int8 = compile(dir, at('a'), { profile: 'no-dot-product' }).model;
+  const int4 = compile(dir, at('b'), { profile: 'dot-product' }).model;
+  assert.is(int8.options.weights, 'int8');
+  assert.equal(int8.options.exceptions, {});
+  assert.equal(int4.options.exceptions, { decoder: 'int4' });
+  const size = (model: typeof int4) => model.files['decoder.bin']?.bytes as number;
+  assert.ok(size(int4) < 0.8 * size(int8), `${size(int4)} of ${size(int8)}`);
+  const told = compile(dir, at('c'), { profile: 'dot-product', weights: 'int8' }).model;
+  assert.is(told.key, int8.key);
+  const partly = compile(dir, at('d'), { profile: 'dot-product', exceptions: { head: 'int8' } }).model;
+  assert.equal(partly.options.exceptions, { decoder: 'int4', head: 'int8' });
+});
+
+profiles.run();
