@@ -1,5 +1,7 @@
 /** Defaults that depend on the machine, the environment or another key. */
-import type { Config } from './config.ts';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import type { Config, Environment } from './config.ts';
 import { leaves } from './config-schema.ts';
 import { type ConfigTree, pick, put } from './config-tree.ts';
 
@@ -15,15 +17,26 @@ function siteFor(hostname: string): string {
   return site === '' || site === 'localhost' ? 'home' : site;
 }
 
-/** Fills the defaults that depend on the machine or on other keys. `valid` has passed the schema. */
-export function complete(valid: ConfigTree, machine: Machine): Config {
-  const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads'>;
+/** systemd names the folder of the unit; without it, the one the XDG base directory specification has for state. */
+function stateDirFor(environment: Environment): string {
+  const { STATE_DIRECTORY: given, XDG_STATE_HOME: xdg, HOME: home } = environment;
+  const unit = given?.split(':')[0];
+  if (unit) return unit;
+  if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'harkd');
+  return path.join(home || homedir(), '.local/state/harkd');
+}
+
+/** Fills the defaults that depend on the machine, its environment or other keys. `valid` has passed the schema. */
+export function complete(valid: ConfigTree, machine: Machine, environment: Environment): Config {
+  const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads' | 'stateDir'>;
   const site = config.site ?? siteFor(machine.hostname);
   const full: Config = {
     ...config,
     site,
     // the encoder of a small model gains nothing from more, and hearing needs some room too
     threads: config.threads ?? Math.max(1, Math.min(4, machine.cores)),
+    stateDir: config.stateDir ?? stateDirFor(environment),
+    outbox: { ...config.outbox, durable: config.outbox.durable ?? config.mqtt.url !== 'embedded' },
     mqtt: {
       ...config.mqtt,
       clientId: config.mqtt.clientId ?? `harkd-${site}`,

@@ -20,6 +20,8 @@ export type Config = {
   readonly threads: number;
   readonly language: string;
   readonly task: 'transcribe' | 'translate';
+  /** Absolute. */
+  readonly stateDir: string;
   readonly capture: { readonly stallMs: number };
   readonly vad: {
     readonly threshold: number;
@@ -50,7 +52,12 @@ export type Config = {
     readonly keepaliveS: number;
     readonly embeddedPort: number;
   };
-  readonly outbox: { readonly maxEntries: number; readonly maxMib: number; readonly maxAgeH: number };
+  readonly outbox: {
+    readonly durable: boolean;
+    readonly maxEntries: number;
+    readonly maxMib: number;
+    readonly maxAgeH: number;
+  };
   readonly http: {
     /** `off`, or `HOST:PORT`; see `parseHttpAddress`. */
     readonly listen: string;
@@ -181,7 +188,7 @@ export function loadConfigFrom(input: ConfigInput): LoadedConfig {
   );
   if (unique.size > 0) throw faultOf([...unique.values()]);
   const machine = input.machine ?? { hostname: os.hostname(), cores: os.availableParallelism() };
-  return { config: complete(tree, machine), path: file?.path };
+  return { config: complete(tree, machine, input.environment), path: file?.path };
 }
 
 /** The configuration alone; see `loadConfigFrom`. */

@@ -115,7 +115,7 @@ export type PartialTranscript = {
 };
 
 /** Who is in trouble, or well again. */
-export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider';
+export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider' | 'outbox';
 
 export type DaemonEvent =
   | { readonly type: 'speech-started'; readonly atMs: number }

@@ -96,6 +96,11 @@ export type EventMessage = { readonly at: string } & (
       readonly firstId: string;
       readonly lastId: string;
     }
+  /** Finals that wait are kept in memory only: a crash now would lose them. `code` as in docs/errors.md. */
+  | { readonly type: 'outbox-unsafe'; readonly code: string; readonly message: string }
+  | { readonly type: 'outbox-safe' }
+  /** Some of the finals that a run before left could not be read. */
+  | { readonly type: 'outbox-damaged'; readonly message: string }
 );
 
 export type Answer = {

@@ -53,6 +53,8 @@ export type MemoryOutboxOptions = {
    * real-time clock, and the first NTP answer after boot would make every entry look months old.
    */
   readonly nowMs?: () => number;
+  /** How old an entry is already when it is appended: for those that were kept elsewhere before. Default: 0. */
+  readonly ageMsOf?: (entry: OutboxEntry) => number;
 };
 
 type Held = { readonly entry: OutboxEntry; readonly bytes: number; readonly heldSinceMs: number };
@@ -63,6 +65,7 @@ export function memoryOutbox(options: MemoryOutboxOptions = {}): Outbox {
   const maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
   const maxAgeMs = options.maxAgeMs ?? 7 * 24 * 3600 * 1000;
   const nowMs = options.nowMs ?? (() => performance.now());
+  const ageMsOf = options.ageMsOf ?? (() => 0);
 
   // a Map iterates in order of insertion, finds by id and deletes in O(1)
   const held = new Map<string, Held>();
@@ -111,7 +114,7 @@ export function memoryOutbox(options: MemoryOutboxOptions = {}): Outbox {
       expire();
       giveUpWhile('count', () => held.size >= maxEntries);
       giveUpWhile('bytes', () => heldBytes + bytes > maxBytes);
-      held.set(entry.id, { entry, bytes, heldSinceMs: nowMs() });
+      held.set(entry.id, { entry, bytes, heldSinceMs: nowMs() - ageMsOf(entry) });
       heldBytes += bytes;
     },
     async peek() {

@@ -15,7 +15,7 @@ import { createSegmenterFor, openVad } from '../hearing.ts';
 import { createLog, type Log } from '../log.ts';
 import { locateModel } from '../model-location.ts';
 import { MuteSwitch } from '../mute.ts';
-import { memoryOutbox } from '../outbox.ts';
+import { outboxFor } from '../outbox-for.ts';
 import { listen } from '../pipeline.ts';
 import { SegmentQueue } from '../queue.ts';
 import { startRecognizer } from '../recognizer/client.ts';
@@ -108,11 +108,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
     pids: () => [process.pid, recognizer.pid()].filter((pid) => pid !== undefined),
     intervalMs: (config.mqtt.healthIntervalS * 1000) / 2,
   });
-  const outbox = memoryOutbox({
-    maxEntries: config.outbox.maxEntries,
-    maxBytes: config.outbox.maxMib * 2 ** 20,
-    maxAgeMs: config.outbox.maxAgeH * 3_600_000,
-  });
+  const { outbox, keptIn, announce: announceOutbox } = await outboxFor(config, emit);
   const unloadable = new AbortController();
   const stop = AbortSignal.any([context.signal, unloadable.signal]);
   const giveUp = new AbortController();
@@ -148,6 +144,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
         onIgnored: ({ topic, reason }) => log('warn', `command on ${topic} ignored: ${reason}`),
       }),
     );
+    announceOutbox();
     const card = readCard(location.modelDir);
     const vad = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
@@ -202,11 +199,14 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
   }
   const undelivered = await takeApart();
   if (undelivered > 0) {
-    throw new Fault(
-      'BROKER_UNREACHABLE',
-      `${undelivered} transcripts could not be delivered to ${broker?.url ?? config.mqtt.url} before the end`,
-      'they were kept in memory and are lost: let harkd run while the broker is away, it delivers them later',
-    );
+    const message = `${undelivered} transcripts could not be delivered to ${broker?.url ?? config.mqtt.url} before the end`;
+    const hint =
+      keptIn === undefined
+        ? 'they were kept in memory and are lost: let harkd run while the broker is away, it delivers them later'
+        : `they are kept in ${keptIn}, and delivered when harkd runs the next time`;
+    // a daemon that is stopped while the broker is away has lost nothing; who waits for one thing to be done must know
+    if (keptIn === undefined || argv.once) throw new Fault('BROKER_UNREACHABLE', message, hint);
+    log('warn', message, { hint });
   }
 }
 

@@ -61,6 +61,7 @@ const shape: Shape<Config> = {
   threads: 'number',
   language: 'string',
   task: { transcribe: true, translate: true },
+  stateDir: 'string',
   capture: { stallMs: 'number' },
   vad: {
     threshold: 'number',
@@ -89,7 +90,7 @@ const shape: Shape<Config> = {
     keepaliveS: 'number',
     embeddedPort: 'number',
   },
-  outbox: { maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
+  outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
     level: { error: true, warn: true, info: true, debug: true },
@@ -210,6 +211,22 @@ loadTest('keeps the default of a key or section without a value', () => {
   assert.is(config.vad.threshold, 0.5);
   assert.is(config.mqtt.url, 'embedded');
   assert.is(config.mqtt.keepaliveS, 20);
+});
+
+loadTest('state is kept where systemd, XDG or home have a place for it', () => {
+  const stateDir = (environment: Record<string, string>) => load('', environment).stateDir;
+  const XDG_STATE_HOME = '/home/a/state';
+  assert.is(stateDir({ STATE_DIRECTORY: '/var/lib/harkd:/x', XDG_STATE_HOME }), '/var/lib/harkd');
+  assert.is(stateDir({ XDG_STATE_HOME, HOME: '/home/a' }), '/home/a/state/harkd');
+  assert.is(stateDir({ XDG_STATE_HOME: 'relative', HOME: '/home/a' }), '/home/a/.local/state/harkd');
+  assert.is(load('stateDir: /srv/harkd', { XDG_STATE_HOME }).stateDir, '/srv/harkd');
+});
+
+loadTest('what waits for a broker elsewhere is kept on disk, unless it is said otherwise', () => {
+  assert.is(load('').outbox.durable, false);
+  assert.is(load('outbox: { durable: true }').outbox.durable, true);
+  assert.is(load('mqtt: { url: mqtt://a }').outbox.durable, true);
+  assert.is(load('mqtt: { url: mqtt://a }\noutbox: { durable: false }').outbox.durable, false);
 });
 
 loadTest('cannot be changed by whoever gets it', () => {

@@ -79,6 +79,9 @@ test('every type of event has its row, and no other', () => {
     'recognizer-restarted': true,
     'provider-fallback': true,
     'outbox-full': true,
+    'outbox-unsafe': true,
+    'outbox-safe': true,
+    'outbox-damaged': true,
   };
   assert.equal(
     tableAfter('### event').map(([type]) => type),

@@ -26,7 +26,8 @@ const silentTooLongMs = 10_000;
 export function reasonsOf(status: WatchedStatus, silentMs: number | undefined): Reason[] {
   const reasons: Reason[] = [];
   for (const [component, fault] of Object.entries(status.faults)) {
-    if (fault !== undefined) reasons.push({ component, ...fault });
+    // a disk that is full is no reason to restart a daemon that hears and delivers: that would lose what it holds
+    if (fault !== undefined && component !== 'outbox') reasons.push({ component, ...fault });
   }
   const say = (component: Component, message: string | undefined): void => {
     if (message !== undefined && status.faults[component] === undefined) reasons.push({ component, message });

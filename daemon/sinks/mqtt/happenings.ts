@@ -15,6 +15,7 @@ export function happenings(): (event: DaemonEvent) => readonly Happening[] {
   let restarting = false;
   let queuedS = 0;
   let lastActive: string | undefined;
+  let outboxUnsafe = false;
 
   return (event) => {
     switch (event.type) {
@@ -48,6 +49,18 @@ export function happenings(): (event: DaemonEvent) => readonly Happening[] {
         const fallsBack = requested === 'auto' ? (lastActive ?? active) !== active : requested !== active;
         lastActive = active;
         return fallsBack ? [{ type: 'provider-fallback', requested, active, reason }] : [];
+      }
+      case 'fault': {
+        if (event.component !== 'outbox') return [];
+        const { code, message } = event;
+        if (code === 'OUTBOX_DAMAGED') return [{ type: 'outbox-damaged', message }];
+        outboxUnsafe = true;
+        return [{ type: 'outbox-unsafe', code, message }];
+      }
+      case 'recovered': {
+        if (event.component !== 'outbox' || !outboxUnsafe) return [];
+        outboxUnsafe = false;
+        return [{ type: 'outbox-safe' }];
       }
       default:
         return [];
