@@ -99,10 +99,15 @@ function list(argv: ModelsArguments, context: CommandContext, store: Store): voi
   );
 }
 
-function showProgress(progress: Progress): (each: AddProgress) => void {
+function showProgress(progress: Progress, writeError: (text: string) => void): (each: AddProgress) => void {
   const startedAtMs = performance.now();
   let startedAtBytes: number | undefined;
   return (each) => {
+    if (each.phase === 'wait') {
+      progress.clear();
+      writeError(`${each.reason}: trying again in ${Math.ceil(each.waitMs / 1000)} s\n`);
+      return;
+    }
     const [done, total] =
       each.phase === 'fetch' ? [each.doneBytes, each.totalBytes] : [each.done, each.total];
     const share = total === 0 ? 1 : done / total;
@@ -136,7 +141,7 @@ async function add(
     catalog: store.catalog,
     name: argv.as,
     signal: context.signal,
-    onProgress: showProgress(progress),
+    onProgress: showProgress(progress, context.writeError),
   };
   const run = async () => {
     if (isFolder(word, store.catalog)) {

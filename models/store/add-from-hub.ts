@@ -155,7 +155,9 @@ async function addWith(hub: Hub, repository: string, name: string, options: HubO
   const { installed, incoming } = placesOf(storeDir, name);
   const card = requireSameOrigin(storeDir, name, repository);
   const route = `/api/models/${encodePath(repository)}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const text = await patiently(() => readText(hub, route, signal), { patience, signal });
+  const onWait = ({ message }: PassingTrouble, waitMs: number) =>
+    options.onProgress?.({ phase: 'wait', reason: message, waitMs });
+  const text = await patiently(() => readText(hub, route, signal), { patience, signal, onWait });
   const listing = readListing(text);
   const { commit, licence } = listing;
   if (card?.added?.commit === commit && (await isWhole(installed, card.files, signal))) {
@@ -165,7 +167,7 @@ async function addWith(hub: Hub, repository: string, name: string, options: HubO
   try {
     const files = await fetchModel(
       listing,
-      { hub, repository, commit, dir, patience, signal },
+      { hub, repository, commit, dir, patience, signal, onWait },
       options.onProgress,
     );
     const origin = { at: new Date().toISOString(), from: hub.endpoint, repository, revision, commit };

@@ -20,6 +20,8 @@ export type AddProgress =
       readonly doneBytes: number;
       readonly totalBytes: number;
     }
+  /** The way to the hub is interrupted; it is tried again after this. */
+  | { readonly phase: 'wait'; readonly reason: string; readonly waitMs: number }
   /** Values of the weights looked at, of all. */
   | { readonly phase: 'check'; readonly done: number; readonly total: number };
 

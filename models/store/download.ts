@@ -17,6 +17,7 @@ export type DownloadOptions = {
   readonly dir: string;
   readonly patience: Patience;
   readonly signal: AbortSignal;
+  readonly onWait: (trouble: PassingTrouble, waitMs: number) => void;
   /** How much of this file is there. */
   readonly onBytes: (bytes: number) => void;
 };
@@ -132,6 +133,7 @@ export async function download(file: HubFile, options: DownloadOptions): Promise
           patience: options.patience,
           progress: () => Math.floor(part.bytes / progressBytes),
           signal: options.signal,
+          onWait: options.onWait,
         },
       );
       const { promised, record } = part.digest();

@@ -36,6 +36,8 @@ export async function patiently<T>(
     readonly patience: Patience;
     readonly progress?: () => number;
     readonly signal: AbortSignal;
+    /** Told of every trouble that is waited out. */
+    readonly onWait?: ((trouble: PassingTrouble, waitMs: number) => void) | undefined;
   },
 ): Promise<T> {
   const { attempts, firstMs, mostMs } = options.patience;
@@ -54,6 +56,7 @@ export async function patiently<T>(
       if (failures >= attempts || asked > longestRetryAfterMs) throw trouble;
       const ceilingMs = Math.min(mostMs, firstMs * 2 ** (failures - 1));
       const waitMs = Math.max(asked, ceilingMs / 2 + (Math.random() * ceilingMs) / 2);
+      options.onWait?.(trouble, waitMs);
       // an aborted wait is reported by the check above
       await sleep(waitMs, undefined, { signal: options.signal }).catch(() => undefined);
     }

@@ -140,6 +140,16 @@ command('Ctrl-C is an interruption, and the same command goes on', async () => {
   });
 });
 
+command('a broken connection is said, and what comes of it', async () => {
+  await withHub(plain, async (hub) => {
+    let requests = 0;
+    hub.misbehave = () => (++requests === 1 ? { status: 503 } : undefined);
+    const environment = { HF_ENDPOINT: hub.endpoint };
+    const { error } = await run({ action: 'add', name: repository, store: fresh() }, { environment });
+    assert.match(error, /^127\.0\.0\.1:\d+ answered 503: trying again in 1 s\n$/);
+  });
+});
+
 command('what is not installed is described by the catalogue', async () => {
   const { out } = await run({ action: 'info', name: 'distil-small.en', store: fresh() });
   assert.match(out, /^distil-small\.en: not installed; harkd models add distil-small\.en\n/);
