@@ -133,7 +133,7 @@ export type DaemonEvent =
       readonly type: 'segment-dropped';
       readonly segmentId: string;
       readonly durationMs: number;
-      readonly reason: 'queue-full' | 'recognizer-failed';
+      readonly reason: 'queue-full' | 'recognizer-failed' | 'stopping';
     }
   /** Something went wrong; said once, until `recovered` says it is well again. */
   | {

@@ -8,7 +8,15 @@
  * nothing waits, speech that still goes on may be recognised ahead of time (ahead.ts).
  */
 import { Ahead, type AheadOptions, type Recognized } from './ahead.ts';
-import type { AudioSource, DetectSpeech, Emit, Recognizer, Segment, Transcript } from './events.ts';
+import type {
+  AudioSource,
+  DaemonEvent,
+  DetectSpeech,
+  Emit,
+  Recognizer,
+  Segment,
+  Transcript,
+} from './events.ts';
 import { sampleRateHz } from './events.ts';
 import { toFault } from './faults.ts';
 import type { MuteSwitch } from './mute.ts';
@@ -29,7 +37,10 @@ export type PipelineOptions = {
   readonly origin: () => { readonly model: string; readonly provider: string; readonly microphone: string };
   /** Aborting stops hearing; what was heard until then is still recognised. */
   readonly signal: AbortSignal;
-  /** Aborting gives up what waits for the recognizer. */
+  /**
+   * Aborting gives up what waits for the recognizer; each segment is announced as dropped. Who aborts it also closes
+   * the recognizer, or the segment it is working on is still waited for.
+   */
   readonly giveUp: AbortSignal;
   /**
    * A microphone cannot wait: when the queue is full, sound is dropped and that is said. A file can: hearing stops
@@ -52,16 +63,15 @@ export async function listen(options: PipelineOptions): Promise<void> {
   } finally {
     queue.close();
     await recognising;
+    // only who gave up leaves something behind
+    for (const segment of queue.takeAll()) drop(segment, 'stopping', emit);
   }
 }
 
 async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
   const { source, detectSpeech, createSegmenter, queue, mute, emit, signal, giveUp, waitAboveS } = options;
   const enqueue = (segment: Segment): void => {
-    for (const dropped of queue.push(segment)) {
-      const durationMs = msOf(dropped.samples.length);
-      emit({ type: 'segment-dropped', segmentId: dropped.id, durationMs, reason: 'queue-full' });
-    }
+    for (const dropped of queue.push(segment)) drop(dropped, 'queue-full', emit);
     announceQueue(queue, emit);
   };
   const tell = (heard: readonly HeardEvent[]): void => {
@@ -100,8 +110,8 @@ async function recognise({ queue, emit, origin, giveUp }: PipelineOptions, ahead
       recognized = await ahead.final(segment);
     } catch (error) {
       const { code, message, hint } = toFault(error);
-      emit({ type: 'fault', component: 'recognizer', code, message, hint });
-      emit({ type: 'segment-dropped', segmentId: segment.id, durationMs, reason: 'recognizer-failed' });
+      if (!giveUp.aborted) emit({ type: 'fault', component: 'recognizer', code, message, hint });
+      drop(segment, giveUp.aborted ? 'stopping' : 'recognizer-failed', emit);
       continue;
     } finally {
       announceQueue(queue, emit);
@@ -127,6 +137,12 @@ async function recognise({ queue, emit, origin, giveUp }: PipelineOptions, ahead
     };
     emit({ type: 'transcript', transcript });
   }
+}
+
+type DropReason = Extract<DaemonEvent, { type: 'segment-dropped' }>['reason'];
+
+function drop({ id, samples }: Segment, reason: DropReason, emit: Emit): void {
+  emit({ type: 'segment-dropped', segmentId: id, durationMs: msOf(samples.length), reason });
 }
 
 function announceQueue(queue: SegmentQueue, emit: Emit): void {

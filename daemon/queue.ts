@@ -78,6 +78,12 @@ export class SegmentQueue {
     this.#taker?.();
   }
 
+  /** Takes all that waits, oldest first: for who gives up, and must say what is lost. */
+  takeAll(): readonly Segment[] {
+    this.#heldSamples = 0;
+    return this.#waiting.splice(0);
+  }
+
   /** Seconds of sound that wait. */
   get depthS(): number {
     return this.#heldSamples / sampleRateHz;

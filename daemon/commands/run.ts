@@ -113,6 +113,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
   const stop = AbortSignal.any([context.signal, unloadable.signal]);
   const giveUp = new AbortController();
   void untilAborted(stop).then(() => setTimeout(() => giveUp.abort(), finishDeadlineMs).unref());
+  void untilAborted(giveUp.signal).then(() => recognizer.close());
   let broker: EmbeddedBroker | undefined;
 
   async function hear(): Promise<void> {

@@ -49,6 +49,7 @@ type Setting = {
   readonly waitAboveS?: number;
   readonly signal?: AbortSignal;
   readonly mute?: MuteSwitch;
+  readonly giveUp?: AbortSignal;
 };
 
 async function heard(setting: Setting): Promise<DaemonEvent[]> {
@@ -65,7 +66,7 @@ async function heard(setting: Setting): Promise<DaemonEvent[]> {
     emit: (event) => void events.push(event),
     origin: () => ({ model: 'm', provider: 'cpu', microphone: 'drawn' }),
     signal: setting.signal ?? new AbortController().signal,
-    giveUp: new AbortController().signal,
+    giveUp: setting.giveUp ?? new AbortController().signal,
     ...(setting.waitAboveS === undefined ? {} : { waitAboveS: setting.waitAboveS }),
   });
   return events;
@@ -188,6 +189,25 @@ pipeline('stopping ends the source, and what was being said is still recognised'
     ofType(events, 'transcript').map((event) => event.transcript.text),
     ['the last words'],
   );
+});
+
+pipeline('who gives up is told of every segment that is lost with it', async () => {
+  const giveUp = new AbortController();
+  const hung = deferred<Recognition>();
+  const source: AudioSource = async function* () {
+    yield* framesOf(silence(1) + (speech(1) + silence(1)).repeat(3));
+    // one is being recognised, two wait
+    setTimeout(() => {
+      giveUp.abort();
+      hung.reject(new Fault('RECOGNIZER_CRASHED', 'recognizer closed', ''));
+    }, 5);
+  };
+  const events = await heard({ source, giveUp: giveUp.signal, transcribe: () => hung.promise });
+  assert.equal(
+    ofType(events, 'segment-dropped').map(({ segmentId, reason }) => `${segmentId} ${reason}`),
+    ['s1 stopping', 's2 stopping', 's3 stopping'],
+  );
+  assert.is(ofType(events, 'fault').length, 0);
 });
 
 pipeline('muting closes the source, unmuting opens it again, and both stretches are heard', async () => {
