@@ -37,20 +37,50 @@ const cueLines = 2;
 /** One appearance on the screen. */
 export type Cue = { readonly startMs: number; readonly endMs: number; readonly lines: readonly string[] };
 
-/** The result in the format asked for, ready to be written. Of text and json, several may follow each other. */
-export function formatResult(result: FileResult, format: OutputFormat): string {
+/** Writes a transcript while it is made: what each segment adds, and what the end does. */
+export type TranscriptWriter = {
+  readonly segment: (segment: FileSegment) => string;
+  /** Told after the last segment. JSON is one object, written here. */
+  readonly end: (result: FileResult) => string;
+};
+
+/** A writer for one file. Of text and json, several files may follow each other. */
+export function transcriptWriter(format: OutputFormat): TranscriptWriter {
   switch (format) {
     case 'text':
-      return result.text === '' ? '' : `${result.text}\n`;
+      return { segment: ({ text }) => (text === '' ? '' : `${text}\n`), end: () => '' };
     case 'json':
-      return jsonLine(result);
+      return { segment: () => '', end: jsonLine };
     case 'srt':
-      return toSrt(cuesOf(result.segments));
+      return subtitleWriter('', srtBlock);
     case 'vtt':
-      return toVtt(cuesOf(result.segments));
+      return subtitleWriter('WEBVTT\n', vttBlock);
     default:
       return format satisfies never;
   }
+}
+
+/** The whole result in the format asked for. */
+export function formatResult(result: FileResult, format: OutputFormat): string {
+  const writer = transcriptWriter(format);
+  return result.segments.map(writer.segment).join('') + writer.end(result);
+}
+
+/** Blocks with a blank line between them, after a head. */
+function subtitleWriter(head: string, blockOf: (cue: Cue, number: number) => string): TranscriptWriter {
+  const cuesOf = cueMaker();
+  let written = 0;
+  let cues = 0;
+  const write = (block: string): string => `${written++ === 0 ? '' : '\n'}${block}`;
+  const begin = (): string => (written === 0 && head !== '' ? write(head) : '');
+  return {
+    segment: (segment) =>
+      begin() +
+      cuesOf(segment)
+        .map((cue) => write(blockOf(cue, ++cues)))
+        .join(''),
+    end: begin,
+  };
 }
 
 /** One line a file, so that several files make JSON Lines. What a model does not tell is null: all segments have all keys. */
@@ -98,9 +128,14 @@ function wrap(text: string): string[] {
  * the screen becomes several cues, which share its time by their number of characters.
  */
 export function cuesOf(segments: readonly FileSegment[]): Cue[] {
-  const cues: Cue[] = [];
+  return segments.flatMap(cueMaker());
+}
+
+/** Makes cues segment by segment: it remembers where the last one ended. */
+function cueMaker(): (segment: FileSegment) => Cue[] {
   let previousEndMs = 0;
-  for (const { startMs, endMs, text } of segments) {
+  return ({ startMs, endMs, text }) => {
+    const cues: Cue[] = [];
     const lines = wrap(text);
     const total = lines.reduce((sum, line) => sum + line.length, 0);
     const beginMs = Math.round(startMs);
@@ -113,24 +148,18 @@ export function cuesOf(segments: readonly FileSegment[]): Cue[] {
       cues.push({ startMs: fromMs, endMs: toMs, lines: cue });
       previousEndMs = toMs;
     }
-  }
-  return cues;
+    return cues;
+  };
 }
 
 /** SubRip. It has no escapes, so an arrow in the text, which players take for times, is drawn otherwise. */
-export function toSrt(cues: readonly Cue[]): string {
-  const blocks = cues.map(({ startMs, endMs, lines }, index) => {
-    const text = lines.join('\n').replaceAll('-->', '→');
-    return `${index + 1}\n${timestamp(startMs, ',')} --> ${timestamp(endMs, ',')}\n${text}\n`;
-  });
-  return blocks.join('\n');
+function srtBlock({ startMs, endMs, lines }: Cue, number: number): string {
+  const text = lines.join('\n').replaceAll('-->', '→');
+  return `${number}\n${timestamp(startMs, ',')} --> ${timestamp(endMs, ',')}\n${text}\n`;
 }
 
 /** WebVTT. Source: W3C WebVTT 1 §4.2.2: `&`, `<` and `>` are escaped, and `-->` may not occur. */
-export function toVtt(cues: readonly Cue[]): string {
-  const blocks = cues.map(({ startMs, endMs, lines }) => {
-    const text = lines.join('\n').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-    return `${timestamp(startMs, '.')} --> ${timestamp(endMs, '.')}\n${text}\n`;
-  });
-  return ['WEBVTT\n', ...blocks].join('\n');
+function vttBlock({ startMs, endMs, lines }: Cue): string {
+  const text = lines.join('\n').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return `${timestamp(startMs, '.')} --> ${timestamp(endMs, '.')}\n${text}\n`;
 }

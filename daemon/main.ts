@@ -129,13 +129,19 @@ const parser = yargs(hideBin(process.argv))
           ...configOption,
           format: { choices: ['text', 'json', 'srt', 'vtt'] as const, default: 'text' as const },
           json: { type: 'boolean', default: false, describe: 'the same as --format json' },
+          output: {
+            type: 'string',
+            describe: 'file to write, or folder for several; interrupted, the same command goes on',
+            requiresArg: true,
+          },
           language: { type: 'string', describe: 'language spoken (en, de, …)', requiresArg: true },
           task: { choices: ['transcribe', 'translate'] as const, describe: 'translate gives English' },
           ...modelOptions,
           vad: { type: 'boolean', default: true, describe: 'cut at pauses; --no-vad recognises everything' },
         })
         .example('$0 transcribe note.wav', 'prints the text')
-        .example('$0 transcribe --format srt talk.wav > talk.srt', 'subtitles'),
+        .example('$0 transcribe --format srt talk.wav > talk.srt', 'subtitles')
+        .example('$0 transcribe --format srt --output subtitles/ *.wav', 'many; may be interrupted'),
     async (argv) => (await import('./commands/transcribe.ts')).transcribe(argv, context),
   )
   .command(

@@ -70,3 +70,78 @@ function zeroState() {
   const data = new Float32Array(stateDims.reduce((product, dim) => product * dim, 1));
   return { type: 'float32', dims: stateDims, data } as const satisfies Tensor;
 }
+
+/** A detector for sound that does not have to be heard as it comes. */
+export type SequenceVad = {
+  /**
+   * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that
+   * the next call overwrites.
+   */
+  readonly detectSpeech: (frames: readonly Frame[]) => Promise<Float32Array>;
+  readonly close: () => Promise<void>;
+};
+
+/** Two seconds. From 16 frames to 64 a frame gets 1.5 times cheaper, from there to 256 only 1.15 times. */
+export const sequenceFrames = 64;
+
+/**
+ * Silero VAD over many frames in one run (models/vad/silero-sequence.ts): the probabilities of `openSileroVad` to
+ * 5 decimals, at an eighth of its cost. in `input` float32 [frames, 64 + 512], `state` float32 [2, 1, 128]; out
+ * `output` float32 [frames, 1], `stateN` float32 [2, 1, 128].
+ *
+ * Frames are as in `openSileroVad`; the first of a call continues the last of the call before, or starts afresh.
+ * Throws what `openSession` throws, and RangeError for a frame that is too long or follows a gap inside a call.
+ */
+export async function openSileroSequence(
+  graphPath: string,
+  openSession: (graphPath: string, options: SessionOptions) => Promise<Session>,
+): Promise<SequenceVad> {
+  // one thread: the other cores recognise meanwhile
+  const session = await openSession(graphPath, { threads: 1, optimize: 'all' });
+  const windowSamples = contextSamples + frameSamples;
+  const context = new Float32Array(contextSamples);
+  let buffers = sequenceBuffers(sequenceFrames);
+  let state = zeroState();
+  let nextState = zeroState();
+  let expectedSample: number | undefined;
+
+  async function detectSpeech(frames: readonly Frame[]): Promise<Float32Array> {
+    const [first] = frames;
+    if (first === undefined) return new Float32Array(0);
+    if (buffers.count !== frames.length) buffers = sequenceBuffers(frames.length);
+    const { windows, input, probabilities, output } = buffers;
+    if (first.startSample !== expectedSample) {
+      context.fill(0);
+      state.data.fill(0);
+    }
+    let nextSample = first.startSample;
+    for (const [index, { samples, startSample }] of frames.entries()) {
+      if (samples.length > frameSamples) {
+        throw new RangeError(`a frame has at most ${frameSamples} samples, got ${samples.length}`);
+      }
+      if (startSample !== nextSample) {
+        throw new RangeError(`frame ${index} starts at ${startSample}, ${nextSample} expected`);
+      }
+      nextSample = startSample + samples.length;
+      const from = index * windowSamples;
+      windows.set(context, from);
+      windows.set(samples, from + contextSamples);
+      windows.fill(0, from + contextSamples + samples.length, from + windowSamples);
+      context.set(windows.subarray(from + frameSamples, from + windowSamples));
+    }
+    expectedSample = nextSample;
+    await session.run({ input, state }, ['output', 'stateN'], { output, stateN: nextState });
+    [state, nextState] = [nextState, state];
+    return probabilities;
+  }
+
+  return { detectSpeech, close: () => session.close() };
+}
+
+function sequenceBuffers(count: number) {
+  const windows = new Float32Array(count * (contextSamples + frameSamples));
+  const probabilities = new Float32Array(count);
+  const input: Tensor = { type: 'float32', dims: [count, windows.length / count], data: windows };
+  const output: Tensor = { type: 'float32', dims: [count, 1], data: probabilities };
+  return { count, windows, input, probabilities, output };
+}

@@ -35,3 +35,21 @@ export function clock(ms: number): string {
     ? `${minutes}:${two(seconds % 60)}`
     : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
+
+/** How fast something goes on, from a moment on. */
+export class Pace {
+  #fromMs = 0;
+  #sinceMs = performance.now();
+
+  /** What was done until here went by another pace. */
+  restart(doneMs: number): void {
+    this.#fromMs = doneMs;
+    this.#sinceMs = performance.now();
+  }
+
+  /** Milliseconds of sound in a millisecond; undefined in the first second, when it would be a guess. */
+  speed(doneMs: number): number | undefined {
+    const elapsedMs = performance.now() - this.#sinceMs;
+    return elapsedMs < 1000 || doneMs <= this.#fromMs ? undefined : (doneMs - this.#fromMs) / elapsedMs;
+  }
+}

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Fault } from '../../daemon/faults.ts';
 import { compileSilero } from './silero.ts';
+import { compileSileroSequence } from './silero-sequence.ts';
 
 /** Silero VAD v6 as its authors publish it; @ricky0123/vad-web carries it unmodified. */
 const graphInPackage = '@ricky0123/vad-web/dist/silero_vad_v6.onnx';
@@ -30,16 +31,23 @@ export async function publishedSilero(rootDir: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Compiles the voice-activity detector into `distDir`/models/vad, its licence beside it. Answers the graph's path. */
+/** The compiled graphs: one that hears a frame at a time, one that hears many. */
+const graphs = [
+  ['silero-vad-v6', compileSilero],
+  ['silero-vad-v6-sequence', compileSileroSequence],
+] as const;
+
+/** Compiles the voice-activity detector into `distDir`/models/vad, its licence beside it. Answers that folder. */
 export async function bringVad(rootDir: string, distDir: string): Promise<string> {
   const published = await publishedSilero(rootDir);
   const vadDir = path.join(distDir, 'models', 'vad');
   await mkdir(vadDir, { recursive: true });
-  const weightsFile = 'silero-vad-v6.weights';
-  const graph = compileSilero(published, weightsFile, sileroSha256);
-  const graphPath = path.join(vadDir, 'silero-vad-v6.onnx');
-  await writeFile(path.join(vadDir, weightsFile), graph.weights());
-  await writeFile(graphPath, graph.bytes);
+  for (const [name, compile] of graphs) {
+    const weightsFile = `${name}.weights`;
+    const graph = compile(published, weightsFile, sileroSha256);
+    await writeFile(path.join(vadDir, weightsFile), graph.weights());
+    await writeFile(path.join(vadDir, `${name}.onnx`), graph.bytes);
+  }
   await copyFile(path.join(rootDir, 'models', 'vad', 'LICENSE'), path.join(vadDir, 'LICENSE'));
-  return graphPath;
+  return vadDir;
 }

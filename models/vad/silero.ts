@@ -13,35 +13,15 @@
  * Layers: STFT magnitude (window 256, hop 128, 129 bins, 4 positions) -> four convolutions of width 3 with strides
  * 1, 2, 2, 1 and 4, 2, 1, 1 positions -> LSTM -> one unit. Read from the published v6 graph.
  */
-import { Fault } from '../../daemon/faults.ts';
 import { type BuiltGraph, GraphBuilder, type Value } from '../graph/builder.ts';
-import { decodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from '../graph/onnx.ts';
+import { below, beside, type Matrix, matrix, readSilero } from './silero-weights.ts';
 
 const bins = 129;
 const width = 128;
 
-/** A matrix, row-major. */
-type Matrix = { readonly rows: number; readonly columns: number; readonly data: Float32Array };
-
 /** Builds the graph from the bytes of the published one. Throws `Fault` MODEL_UNSUPPORTED if that is another network. */
 export function compileSilero(published: Uint8Array, weightsFile: string, sourceSha256: string): BuiltGraph {
-  const weights = namedConstants(branchFor16k(decodeModel(published)));
-  const tensor = (name: string, ...dims: number[]): Float32Array => {
-    const found = weights.get(name);
-    if (found === undefined || found.dims.join() !== dims.join() || found.data.kind !== 'inline') {
-      throw unknownNetwork(`${name} is [${found?.dims ?? ''}], expected [${dims}]`);
-    }
-    // a copy, because the bytes lie anywhere in the file and floats must be aligned
-    return new Float32Array(new Uint8Array(found.data.bytes).buffer);
-  };
-  const convolution = (layer: number, inputs: number, outputs: number) => {
-    const name = `encoder.${layer}.reparam_conv`;
-    const weight = tensor(`${name}.weight`, outputs, inputs, 3);
-    return {
-      tap: (k: number): Matrix => matrix(inputs, outputs, (i, o) => weight[(o * inputs + i) * 3 + k] ?? 0),
-      bias: tensor(`${name}.bias`, outputs),
-    };
-  };
+  const { tensor, convolution } = readSilero(published);
 
   const g = new GraphBuilder('silero-vad-16k', weightsFile);
   const input = g.input('input', 'float32', [1, 576]);
@@ -127,63 +107,6 @@ export function compileSilero(published: Uint8Array, weightsFile: string, source
   g.output('output', g.node('Sigmoid', [logit]), 'float32', [1, 1]);
   g.output('stateN', g.reshape(g.concat([hidden, cell], 0), [2, 1, width]), 'float32', [2, 1, width]);
   return g.finish('1', { source: 'https://github.com/snakers4/silero-vad', licence: 'MIT', sourceSha256 });
-}
-
-function unknownNetwork(what: string): Fault {
-  return new Fault(
-    'MODEL_UNSUPPORTED',
-    `the graph is not Silero VAD v6: ${what}`,
-    'models/vad/silero.ts is written for this one version: keep to the pinned package',
-  );
-}
-
-/** The network for 16 kHz: what the outermost If does when the rate is the constant it compares with. */
-function branchFor16k(model: OnnxModel): OnnxGraph {
-  const branch = model.graph.nodes.find((node) => node.operator === 'If')?.attributes['then_branch'];
-  if (branch?.kind !== 'graph') throw unknownNetwork('it has no If with a then_branch');
-  return branch.value;
-}
-
-/** Constants by the name they had before they were put into the branch. */
-function namedConstants(graph: OnnxGraph): Map<string, OnnxTensor> {
-  const constants = new Map<string, OnnxTensor>();
-  for (const node of graph.nodes) {
-    const value = node.attributes['value'];
-    const name = node.outputs[0]?.split('Inline_0__').at(-1);
-    if (node.operator === 'Constant' && value?.kind === 'tensor' && name !== undefined) {
-      constants.set(name, value.value);
-    }
-  }
-  return constants;
-}
-
-function matrix(rows: number, columns: number, at: (row: number, column: number) => number): Matrix {
-  const data = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) data[row * columns + column] = at(row, column);
-  }
-  return { rows, columns, data };
-}
-
-/** Matrices of equal width, one below the other. */
-function below(parts: readonly Matrix[]): Matrix {
-  const columns = parts[0]?.columns ?? 0;
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return { rows: data.length / columns, columns, data };
-}
-
-function beside(left: Matrix, right: Matrix): Matrix {
-  const columns = left.columns + right.columns;
-  return matrix(left.rows, columns, (row, column) =>
-    column < left.columns
-      ? (left.data[row * left.columns + column] ?? 0)
-      : (right.data[row * right.columns + column - left.columns] ?? 0),
-  );
 }
 
 function twice(bias: Float32Array): Float32Array {

@@ -1,14 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  cuesOf,
-  type FileResult,
-  type FileSegment,
-  formatResult,
-  timestamp,
-  toSrt,
-  toVtt,
-} from '../../daemon/formats.ts';
+import { cuesOf, type FileResult, type FileSegment, formatResult, timestamp } from '../../daemon/formats.ts';
 
 function segment(startMs: number, endMs: number, text: string, id = 0): FileSegment {
   return { id, startMs, endMs, text, avgLogProb: -0.123456, noSpeechProb: undefined };
@@ -94,7 +86,7 @@ test('vtt with its header and escapes', () => {
 });
 
 test('an arrow in the text does not look like times in srt', () => {
-  assert.is(toSrt(cuesOf([segment(0, 9, 'a --> b')])).split('-->').length, 2);
+  assert.is(formatResult(resultOf(segment(0, 9, 'a --> b')), 'srt').split('-->').length, 2);
 });
 
 test('long text is broken into lines of 42 and cues of two lines that share the time', () => {
@@ -168,13 +160,13 @@ test('whatever the segments, cues never overlap, keep every word and can be read
     const times = cues.map(({ startMs, endMs }) => [startMs, endMs]);
     const letters = (text: string) => text.replaceAll(/\s+/g, '');
     const said = letters(segments.map(({ text }) => text).join(''));
-    const srt = parseSrt(toSrt(cues));
+    const srt = parseSrt(formatResult(resultOf(...segments), 'srt'));
     assert.equal(
       srt.map(({ startMs, endMs }) => [startMs, endMs]),
       times,
     );
     assert.is(letters(srt.map(({ text }) => text).join('')).replaceAll('→', '-->'), said);
-    const vtt = parseVtt(toVtt(cues));
+    const vtt = parseVtt(formatResult(resultOf(...segments), 'vtt'));
     assert.equal(
       vtt.map(({ startMs, endMs }) => [startMs, endMs]),
       times,
