@@ -6,8 +6,8 @@ import type { Config } from '../config.ts';
 import { type Frame, type Recognition, sampleRateHz } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { type FileResult, type FileSegment, type OutputFormat, transcriptWriter } from '../formats.ts';
-import type { SupervisedRecognizer } from '../recognizer/client.ts';
 import type { LoadedModel } from '../recognizer/messages.ts';
+import type { RecognizerPool } from '../recognizer/pool.ts';
 import type { Segmenter } from '../segmenter.ts';
 import {
   type FinishedSegment,
@@ -25,7 +25,7 @@ export type Job = {
   readonly format: OutputFormat;
   readonly detectSpeech: (frames: readonly Frame[]) => Promise<Float32Array>;
   readonly createSegmenter: () => Segmenter;
-  readonly recognizer: SupervisedRecognizer;
+  readonly recognizer: RecognizerPool;
   readonly model: LoadedModel;
   readonly loadMs: number;
   /** Whether text goes to standard output as it is made. */

@@ -1,5 +1,7 @@
 /** `harkd transcribe`: recordings to text, as fast as they go, in memory that does not grow with their length. */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
+import { freemem } from 'node:os';
+import path from 'node:path';
 import { readCard } from '../../models/manifest.ts';
 import { type Config, loadConfig } from '../config.ts';
 import type { Frame } from '../events.ts';
@@ -7,7 +9,8 @@ import { Fault, toFault } from '../faults.ts';
 import { formatResult, type OutputFormat } from '../formats.ts';
 import { createSegmenterFor, openSequenceVad } from '../hearing.ts';
 import { locateModel } from '../model-location.ts';
-import { type SupervisedRecognizer, startRecognizer } from '../recognizer/client.ts';
+import { startRecognizer } from '../recognizer/client.ts';
+import { type RecognizerPool, recognizerPool } from '../recognizer/pool.ts';
 import { replaceFile } from '../replace-file.ts';
 import type { CommandContext } from './context.ts';
 import { type Job, transcribeFile } from './transcribe-file.ts';
@@ -49,7 +52,7 @@ export async function transcribe(argv: TranscribeArguments, context: CommandCont
   const format = argv.json ? 'json' : argv.format;
   const files = [...new Set(argv.files)];
   const places = argv.output === undefined ? undefined : placeTranscripts(files, argv.output, format);
-  const recognizer = startRecognizerFor(config, context);
+  const recognizer = startRecognizers(config, context);
   try {
     const job = await prepare(argv, { config, format, recognizer, startedAtMs, context });
     const faults: Fault[] = [];
@@ -76,26 +79,41 @@ export async function transcribe(argv: TranscribeArguments, context: CommandCont
   }
 }
 
-function startRecognizerFor(config: Config, context: CommandContext): SupervisedRecognizer {
-  return startRecognizer({
-    setup: {
-      ...locateModel(config.model, context.packageDir, context.environment),
-      provider: config.provider,
-      threads: config.threads,
-      language: config.language === 'auto' ? undefined : config.language,
-      task: config.task,
-    },
-    emit: () => undefined,
-    environment: context.environment,
-    deadlineMs: config.recognizer.deadlineMs,
-    loadDeadlineMs: config.recognizer.loadDeadlineMs,
-  });
+function startRecognizers(config: Config, context: CommandContext): RecognizerPool {
+  const location = locateModel(config.model, context.packageDir, context.environment);
+  const processes = processesFor(config.threads, location.modelDir);
+  const start = () =>
+    startRecognizer({
+      setup: {
+        ...location,
+        provider: config.provider,
+        threads: Math.floor(config.threads / processes),
+        language: config.language === 'auto' ? undefined : config.language,
+        task: config.task,
+      },
+      emit: () => undefined,
+      environment: context.environment,
+      deadlineMs: config.recognizer.deadlineMs,
+      loadDeadlineMs: config.recognizer.loadDeadlineMs,
+    });
+  return recognizerPool(start, processes);
+}
+
+/**
+ * Two, where there are two cores and memory for a second model: what a process holds is no more than the checkpoint
+ * is long, and half of what is free stays free.
+ */
+function processesFor(threads: number, modelDir: string): number {
+  const checkpoint = statSync(path.join(modelDir, 'model.safetensors'), { throwIfNoEntry: false });
+  // in several files: a large one
+  if (checkpoint === undefined) return 1;
+  return threads >= 2 && checkpoint.size < freemem() / 4 ? 2 : 1;
 }
 
 type Preparation = {
   readonly config: Config;
   readonly format: OutputFormat;
-  readonly recognizer: SupervisedRecognizer;
+  readonly recognizer: RecognizerPool;
   readonly startedAtMs: number;
   readonly context: CommandContext;
 };
