@@ -1,21 +1,8 @@
 /** Compiles a model directory to a directory of graphs, once: the result is known by the hash of all it depends on. */
-import { createHash, randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Fault } from '../../daemon/faults.ts';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { describeFile, type FileList, type FileRecord } from '../files.ts';
 import type { BuiltGraph } from '../graph/builder.ts';
 import { type Architecture, readArchitecture } from './architecture.ts';
@@ -27,8 +14,10 @@ import {
   openCompiled,
   readDescription,
 } from './compiled.ts';
-import { buildDecoder, buildEncoder, type FusedOptions } from './fused.ts';
-import { type CompileOptions, checkOptions, completeOptions } from './options.ts';
+import { buildDecoder, buildEncoder } from './fused.ts';
+import { selectLayers } from './layers.ts';
+import { type CompileOptions, type CompleteOptions, checkOptions, completeOptions } from './options.ts';
+import { writeChunks, writeOutput } from './output.ts';
 import { buildPlainDecoder, buildPlainEncoder } from './plain.ts';
 import { compilerVersion } from './version.ts';
 
@@ -45,15 +34,15 @@ function companionsIn(modelDir: string): string[] {
   return companions.filter((name) => existsSync(path.join(modelDir, name)));
 }
 
-/** A compilation still running after this long was interrupted; what it left is removed. */
-const staleAfterMs = 3_600_000;
-
 export type CompileResult = {
   readonly model: OpenedModel;
   /** It was there already. */
   readonly cached: boolean;
   readonly report: CompileReport;
 };
+
+/** Bytes of weights written, of all. */
+export type CompileProgress = { readonly doneBytes: number; readonly totalBytes: number };
 
 /** Everything that goes into the result: what the graphs are made from, and what is copied beside them. */
 function describeSources(modelDir: string, arch: Architecture): FileList {
@@ -62,136 +51,89 @@ function describeSources(modelDir: string, arch: Architecture): FileList {
   return Object.fromEntries(files.map((file) => [path.basename(file), describeFile(file)]));
 }
 
-function keyOf(sources: FileList, options: FusedOptions): string {
+function keyOf(sources: FileList, options: CompleteOptions): string {
   const hashes = Object.entries(sources).map(([name, { sha256 }]) => [name, sha256]);
   return createHash('sha256').update(JSON.stringify({ compilerVersion, options, hashes })).digest('hex');
 }
 
-/** Writes chunk by chunk, hashing on the way: the whole never lies in memory. */
-function writeChunks(file: string, chunks: Iterable<Uint8Array>): FileRecord {
-  const fd = openSync(file, 'wx');
-  try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      for (let at = 0; at < chunk.length; at += writeSync(fd, chunk, at));
-      bytes += chunk.length;
-    }
-    // a power cut after the rename must not leave an empty file with a good name
-    fsyncSync(fd);
-    return { bytes, sha256: hash.digest('hex') };
-  } finally {
-    closeSync(fd);
-  }
-}
-
 const sumOfBytes = (files: FileList) => Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
-
-function writeModel(
-  modelDir: string,
-  dir: string,
-  arch: Architecture,
-  options: FusedOptions,
-): {
-  readonly files: FileList;
-  readonly operators: number;
-} {
-  const graphs: Readonly<Record<string, BuiltGraph>> = {
-    encoder: buildEncoder(arch, 'encoder.bin', options),
-    decoder: buildDecoder(arch, 'decoder.bin', options),
-  };
-  const files: Record<string, FileRecord> = {};
-  for (const [name, graph] of Object.entries(graphs)) {
-    files[`${name}.onnx`] = writeChunks(path.join(dir, `${name}.onnx`), [graph.bytes]);
-    files[`${name}.bin`] = writeChunks(path.join(dir, `${name}.bin`), graph.weights());
-  }
-  for (const name of companionsIn(modelDir)) {
-    copyFileSync(path.join(modelDir, name), path.join(dir, name));
-    files[name] = describeFile(path.join(dir, name));
-  }
-  const operators = Object.values(graphs).reduce((sum, { model }) => sum + model.graph.nodes.length, 0);
-  return { files, operators };
-}
+const sumOfOperators = (graphs: readonly BuiltGraph[]) =>
+  graphs.reduce((sum, { model }) => sum + model.graph.nodes.length, 0);
 
 /** Operators of the same model as the usual exporter writes it; the weights are not touched. */
 function countPlainOperators(arch: Architecture): number {
-  const plain = [buildPlainEncoder(arch, 'encoder.bin'), buildPlainDecoder(arch, 'decoder.bin')];
-  return plain.reduce((sum, { model }) => sum + model.graph.nodes.length, 0);
+  return sumOfOperators([buildPlainEncoder(arch, 'encoder.bin'), buildPlainDecoder(arch, 'decoder.bin')]);
 }
 
-/** Puts `partialDir` in the place of `outDir`; nobody sees a half-written model under its name. */
-function replaceDir(partialDir: string, outDir: string): void {
-  const oldDir = `${partialDir}.old`;
-  if (existsSync(outDir)) renameSync(outDir, oldDir);
-  renameSync(partialDir, outDir);
-  rmSync(oldDir, { recursive: true, force: true });
-}
+/** Highest resident memory of this process so far, what it did before included. */
+const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
-function removeStale(outDir: string): void {
-  const parent = path.dirname(outDir);
-  for (const name of readdirSync(parent)) {
-    const dir = path.join(parent, name);
-    const isPartial = name.startsWith(`${path.basename(outDir)}.partial-`);
-    if (isPartial && Date.now() - statSync(dir).mtimeMs > staleAfterMs)
-      rmSync(dir, { recursive: true, force: true });
-  }
-}
+type Job = {
+  readonly modelDir: string;
+  readonly outDir: string;
+  /** As it is in the checkpoint. */
+  readonly arch: Architecture;
+  readonly sources: FileList;
+  readonly options: CompleteOptions;
+};
 
-function makePartialDir(outDir: string): string {
-  try {
-    mkdirSync(path.dirname(outDir), { recursive: true });
-    removeStale(outDir);
-    const partialDir = `${outDir}.partial-${randomUUID()}`;
-    // not mkdtemp, whose 0700 would hide a packaged model from the user the daemon runs as
-    mkdirSync(partialDir);
-    return partialDir;
-  } catch (cause) {
-    throw new Fault(
-      'MODEL_CACHE_UNWRITABLE',
-      `cannot write a compiled model to ${outDir}: ${(cause as Error).message}`,
-      'make the directory writable for the user harkd runs as, or set CACHE_DIRECTORY to one that is',
-      { cause },
-    );
-  }
-}
-
-function compileInto(
-  modelDir: string,
-  outDir: string,
-  arch: Architecture,
-  sources: FileList,
-  options: FusedOptions,
-): OpenedModel {
+function* compileInto({ modelDir, outDir, arch, sources, options }: Job): Generator<CompileProgress, void> {
   const startedAtMs = performance.now();
-  const partialDir = makePartialDir(outDir);
-  try {
-    const { files, operators } = writeModel(modelDir, partialDir, arch, options);
+  const selected = selectLayers(arch, options);
+  const graphs: Readonly<Record<string, BuiltGraph>> = {
+    encoder: buildEncoder(selected, 'encoder.bin', options),
+    decoder: buildDecoder(selected, 'decoder.bin', options),
+  };
+  const totalBytes = Object.values(graphs).reduce((sum, graph) => sum + graph.weightsByteLength, 0);
+  yield { doneBytes: 0, totalBytes };
+  const key = keyOf(sources, options);
+  const willDo = () => readDescription(outDir)?.key === key && isSound(outDir);
+  yield* writeOutput(outDir, totalBytes, willDo, function* write(dir) {
+    const files: Record<string, FileRecord> = {};
+    let doneBytes = 0;
+    function* put(name: string, chunks: Iterable<Uint8Array>): Generator<CompileProgress, void> {
+      const writing = writeChunks(path.join(dir, name), chunks);
+      try {
+        let step = writing.next();
+        for (; step.done !== true; step = writing.next()) {
+          doneBytes = Math.min(totalBytes, doneBytes + step.value);
+          yield { doneBytes, totalBytes };
+        }
+        files[name] = step.value;
+      } finally {
+        writing.return({ bytes: 0, sha256: '' });
+      }
+    }
+    for (const [name, graph] of Object.entries(graphs)) {
+      yield* put(`${name}.bin`, graph.weights());
+      yield* put(`${name}.onnx`, [graph.bytes]);
+    }
+    for (const name of companionsIn(modelDir)) {
+      copyFileSync(path.join(modelDir, name), path.join(dir, name));
+      files[name] = describeFile(path.join(dir, name));
+    }
     const description: CompiledModel = {
       format: 1,
-      key: keyOf(sources, options),
+      key,
       compilerVersion,
       options,
-      shape: arch.shape,
+      shape: selected.shape,
       tokens: arch.tokens,
       sources,
       files,
       report: {
         operatorsBefore: countPlainOperators(arch),
-        operatorsAfter: operators,
+        operatorsAfter: sumOfOperators(Object.values(graphs)),
         bytesBefore: sumOfBytes(sources),
         bytesAfter: sumOfBytes(files),
         durationMs: Math.round(performance.now() - startedAtMs),
+        peakRssBytes: peakRssBytes(),
       },
     };
-    writeFileSync(path.join(partialDir, descriptionFile), `${JSON.stringify(description, undefined, 2)}\n`, {
+    writeFileSync(path.join(dir, descriptionFile), `${JSON.stringify(description, undefined, 2)}\n`, {
       flush: true,
     });
-    replaceDir(partialDir, outDir);
-  } finally {
-    rmSync(partialDir, { recursive: true, force: true });
-  }
-  return openCompiled(outDir);
+  });
 }
 
 function isSound(dir: string): boolean {
@@ -203,37 +145,22 @@ function isSound(dir: string): boolean {
   }
 }
 
-/**
- * Compiles the model in `modelDir` to `outDir`, or answers what is there if it was made from the same files with the
- * same options by the same compiler.
- * Throws `Fault`: MODEL_MISSING, MODEL_INVALID, MODEL_UNSUPPORTED, MODEL_CHECKSUM_MISMATCH, MODEL_CACHE_UNWRITABLE,
- * USAGE_INVALID (unknown matrix or format).
- */
-export function compile(modelDir: string, outDir: string, options: CompileOptions = {}): CompileResult {
-  return compileCached(modelDir, [outDir], outDir, options);
-}
+type Places = {
+  /** Looked through in this order: each itself, then in it the directory named by the key. */
+  readonly cacheDirs: readonly string[];
+  /** Where to write, and to write anew where what is there is damaged; undefined: by its key, in the last of the caches. */
+  readonly outDir: string | undefined;
+};
 
-/**
- * The compiled form of `modelDir` from the first of `cacheDirs` that has it, itself or in a directory named by its
- * key; compiled into the last of them if none has.
- */
-export function findOrCompile(
+function* compileSteps(
   modelDir: string,
-  cacheDirs: readonly string[],
-  options: CompileOptions = {},
-): CompileResult {
-  return compileCached(modelDir, cacheDirs, undefined, options);
-}
-
-function compileCached(
-  modelDir: string,
-  cacheDirs: readonly string[],
-  outDir: string | undefined,
+  { cacheDirs, outDir }: Places,
   options: CompileOptions,
-): CompileResult {
+): Generator<CompileProgress, CompileResult> {
   checkOptions(options);
   const arch = readArchitecture(modelDir);
   const complete = completeOptions(options, arch.shape.modelWidth);
+  selectLayers(arch, complete);
   const sources = describeSources(modelDir, arch);
   const key = keyOf(sources, complete);
   for (const dir of cacheDirs.flatMap((cacheDir) => [cacheDir, path.join(cacheDir, key)])) {
@@ -244,6 +171,66 @@ function compileCached(
     return { model, cached: true, report: model.report };
   }
   const target = outDir ?? path.join(cacheDirs.at(-1) ?? '.', key);
-  const model = compileInto(modelDir, target, arch, sources, complete);
+  yield* compileInto({ modelDir, outDir: target, arch, sources, options: complete });
+  const model = openCompiled(target);
   return { model, cached: false, report: model.report };
+}
+
+function runThrough<T>(steps: Generator<unknown, T>): T {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/**
+ * Compiles the model in `modelDir` to `outDir`, or answers what is there if it was made from the same files with the
+ * same options by the same compiler.
+ * Throws `Fault`: MODEL_MISSING, MODEL_INVALID, MODEL_UNSUPPORTED, MODEL_CHECKSUM_MISMATCH, MODEL_CACHE_UNWRITABLE,
+ * DISK_FULL, USAGE_INVALID (unknown matrix, format, layer or window).
+ */
+export function compile(modelDir: string, outDir: string, options: CompileOptions = {}): CompileResult {
+  return runThrough(compileSteps(modelDir, { cacheDirs: [outDir], outDir }, options));
+}
+
+/**
+ * The compiled form of `modelDir` from the first of `cacheDirs` that has it, itself or in a directory named by its
+ * key; compiled into the last of them if none has. Throws as `compile` does.
+ */
+export function findOrCompile(
+  modelDir: string,
+  cacheDirs: readonly string[],
+  options: CompileOptions = {},
+): CompileResult {
+  return runThrough(compileSteps(modelDir, { cacheDirs, outDir: undefined }, options));
+}
+
+/**
+ * The same for somebody who watches and may lose patience: `onProgress` hears of every few megabytes. An aborted
+ * `signal` ends it with the signal's reason, and leaves everything as it was.
+ */
+export async function compileWatched(
+  modelDir: string,
+  to: { readonly outDir: string } | { readonly cacheDirs: readonly string[] },
+  options: CompileOptions,
+  onProgress: (progress: CompileProgress) => void,
+  signal: AbortSignal,
+): Promise<CompileResult> {
+  const places =
+    'outDir' in to
+      ? { cacheDirs: [to.outDir], outDir: to.outDir }
+      : { cacheDirs: to.cacheDirs, outDir: undefined };
+  const steps = compileSteps(modelDir, places, options);
+  try {
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
+      onProgress(step.value);
+      // everything above is synchronous: let Ctrl-C through
+      await breathe();
+      signal.throwIfAborted();
+    }
+    return step.value;
+  } finally {
+    // removes what was half-written
+    steps.return(undefined as never);
+  }
 }

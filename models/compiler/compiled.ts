@@ -5,7 +5,7 @@ import { Fault } from '../../daemon/faults.ts';
 import { type FileList, isFileList, verifyFiles } from '../files.ts';
 import type { WhisperShape } from '../whisper/graphs.ts';
 import type { TokenRules } from './architecture.ts';
-import type { WeightFormat } from './matrix.ts';
+import type { CompleteOptions } from './options.ts';
 
 export const descriptionFile = 'compiled.json';
 /** Raised when `compiled.json` changes its meaning; the graphs have a version of their own. */
@@ -18,6 +18,8 @@ export type CompileReport = {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly durationMs: number;
+  /** Highest resident memory of the process that compiled, with whatever it did before. */
+  readonly peakRssBytes: number;
 };
 
 export type CompiledModel = {
@@ -25,11 +27,7 @@ export type CompiledModel = {
   /** SHA-256 of what the graphs were made from: the source files, the options and the compiler's version. */
   readonly key: string;
   readonly compilerVersion: string;
-  readonly options: {
-    readonly weights: WeightFormat;
-    readonly exceptions: Readonly<Record<string, WeightFormat>>;
-    readonly inspect: boolean;
-  };
+  readonly options: CompleteOptions;
   readonly shape: WhisperShape;
   readonly tokens: TokenRules;
   readonly sources: FileList;

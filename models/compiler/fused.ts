@@ -19,6 +19,7 @@ import {
   type Norm,
   type TokenRules,
 } from './architecture.ts';
+import { localAttention, type Neighbourhoods, neighbourhoods } from './local-attention.ts';
 import {
   applyLinear,
   formatOf,
@@ -34,6 +35,8 @@ import { compilerVersion } from './version.ts';
 export type FusedOptions = WeightOptions & {
   /** Also put out `log_mel` and `hidden`: for tests and for looking at a model. */
   readonly inspect: boolean;
+  /** Encoder positions (20 ms) that attend to each other; undefined: all of them (models/compiler/local-attention.ts). */
+  readonly attentionWindow?: number | undefined;
 };
 
 function normalize(graph: GraphBuilder, name: string, x: Value, norm: Norm): Value {
@@ -202,6 +205,7 @@ function encoderLayer(
   x: Value,
   layer: EncoderLayer,
   arch: Architecture,
+  near: Neighbourhoods | undefined,
   options: WeightOptions,
 ): Value {
   const width = arch.shape.modelWidth;
@@ -210,7 +214,10 @@ function encoderLayer(
     const normal = normalize(graph, 'self_norm', x, layer.selfNorm);
     const packed = applyLinear(graph, `encoder.${i}.qkv`, normal, [query, key, value], options);
     const [q, k, v] = graph.split(packed, [width, width, width], 2) as [Value, Value, Value];
-    const attended = graph.multiHeadAttention(q, k, v, arch.encoderHeads);
+    const attended =
+      near === undefined
+        ? graph.multiHeadAttention(q, k, v, arch.encoderHeads)
+        : localAttention(graph, { query: q, key: k, value: v }, arch.encoderHeads, width, near);
     const after = graph.add(x, applyLinear(graph, `encoder.${i}.out`, attended, [out], options));
     return feedForward(graph, `encoder.${i}`, after, layer, options);
   });
@@ -252,7 +259,13 @@ export function buildEncoder(arch: Architecture, weightsFile: string, options: F
     const positions = placeWeight(graph, 'positions', encoder.positions);
     return graph.unsqueeze(graph.add(frames, graph.slice(positions, 0, 0, graph.shape(frames, 0))), 0);
   });
-  for (const [i, layer] of encoder.layers.entries()) x = encoderLayer(graph, i, x, layer, arch, options);
+  const { attentionWindow } = options;
+  const near =
+    attentionWindow === undefined
+      ? undefined
+      : graph.scope('near', () => neighbourhoods(graph, graph.shape(x, 1), attentionWindow));
+  for (const [i, layer] of encoder.layers.entries())
+    x = encoderLayer(graph, i, x, layer, arch, near, options);
   const hidden = normalize(graph, 'norm', x, encoder.norm);
   crossKeysValues(graph, hidden, arch, options);
   if (options.inspect) graph.output('hidden', hidden, 'float32', [1, 'T', shape.modelWidth]);

@@ -1,9 +1,14 @@
 /** What can be asked of the compiler, and what that comes to for one model. */
 import type { FusedOptions } from './fused.ts';
+import type { LayerSelection } from './layers.ts';
+import { checkAttentionWindow } from './local-attention.ts';
 import { checkWeightOptions } from './matrix.ts';
 import { type CpuProfile, weightsFor } from './profiles.ts';
 
-export type CompileOptions = Partial<FusedOptions> & {
+/** Everything that decides what the graphs of a checkpoint are. */
+export type CompleteOptions = FusedOptions & LayerSelection;
+
+export type CompileOptions = Partial<CompleteOptions> & {
   /** The formats for the machine at hand, where `weights` and `exceptions` do not say otherwise. */
   readonly profile?: CpuProfile | undefined;
 };
@@ -14,11 +19,13 @@ const safestProfile: CpuProfile = 'no-dot-product';
 /** Throws `Fault` USAGE_INVALID for what no model could be compiled with. */
 export function checkOptions(options: CompileOptions): void {
   checkWeightOptions(options);
+  if (options.attentionWindow !== undefined) checkAttentionWindow(options.attentionWindow);
 }
 
 /** What the graphs are made with, complete and in one order: equal graphs have equal options. */
-export function completeOptions(options: CompileOptions, modelWidth: number): FusedOptions {
+export function completeOptions(options: CompileOptions, modelWidth: number): CompleteOptions {
   const usual = weightsFor(options.profile ?? safestProfile, modelWidth);
+  const { attentionWindow, keepEncoderLayers, keepDecoderLayers } = options;
   // a format asked for is meant for everything; exceptions come on top of what is usual
   const exceptions =
     options.weights === undefined ? { ...usual.exceptions, ...options.exceptions } : options.exceptions;
@@ -26,5 +33,9 @@ export function completeOptions(options: CompileOptions, modelWidth: number): Fu
     weights: options.weights ?? usual.weights,
     exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
     inspect: options.inspect ?? false,
+    // absent where they are not asked for, as in a description that was read back
+    ...(attentionWindow === undefined ? {} : { attentionWindow }),
+    ...(keepEncoderLayers === undefined ? {} : { keepEncoderLayers }),
+    ...(keepDecoderLayers === undefined ? {} : { keepDecoderLayers }),
   };
 }

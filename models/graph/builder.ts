@@ -226,6 +226,14 @@ export class GraphBuilder {
   max(a: Value, b: Value): Value {
     return this.node('Max', [a, b]);
   }
+  min(a: Value, b: Value): Value {
+    return this.node('Min', [a, b]);
+  }
+  /** int64 [count]: 0, 1, 2 … `count` has no dimensions. */
+  range(count: Value): Value {
+    const [zero, one] = [0n, 1n].map((value) => this.constant(BigInt64Array.of(value), []));
+    return this.node('Range', [zero, count, one]);
+  }
   matMul(a: Value, b: Value): Value {
     return this.node('MatMul', [a, b]);
   }
