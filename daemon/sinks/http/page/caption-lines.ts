@@ -16,11 +16,25 @@ export type Caption = {
 /** An interim text nobody revises any more has lost its final: the daemon was restarted in the middle. */
 const abandonedAfterMs = 10_000;
 
-/** Cuts at a code point: half of a surrogate pair is no character. */
-function cutAt(text: string, length: number): number {
-  const end = Math.max(0, Math.min(text.length, Math.trunc(length) || 0));
-  const before = text.charCodeAt(end - 1);
-  return end < text.length && before >= 0xd800 && before <= 0xdbff ? end - 1 : end;
+/** Part of a word that spaces end. Scripts without spaces between words may be parted anywhere. */
+const inWord = /^[\p{L}\p{M}\p{N}'’-]$/u;
+const unspaced = /^[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]$/u;
+
+/**
+ * Where the stable part ends on the page: not inside a word, which would show in two colours, and in Arabic in two
+ * shapes; and never inside a surrogate pair, half of which is no character.
+ */
+function cutAt(text: string, stableChars: number): number {
+  let end = Math.max(0, Math.min(text.length, Math.trunc(stableChars) || 0));
+  const high = text.charCodeAt(end - 1);
+  if (end < text.length && high >= 0xd800 && high <= 0xdbff) end -= 1;
+  const isWord = (at: number): boolean => {
+    const letter = text.charAt(at);
+    return inWord.test(letter) && !unspaced.test(letter);
+  };
+  if (end === text.length || !isWord(end)) return end;
+  while (end > 0 && isWord(end - 1)) end -= 1;
+  return end;
 }
 
 function replaceOrAdd(captions: readonly Caption[], caption: Caption): readonly Caption[] {

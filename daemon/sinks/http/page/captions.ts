@@ -16,6 +16,7 @@ root.dataset['theme'] = settings.theme;
 root.style.setProperty('--lines', String(settings.lines));
 if (settings.size !== undefined) root.style.setProperty('--size', settings.size);
 
+const sight = byId('window');
 const roll = byId('roll');
 const spoken = byId('spoken');
 const sign = byId('sign');
@@ -88,7 +89,7 @@ function render(): void {
       after = entry.paragraph;
     }
   });
-  root.toggleAttribute('data-written', captions.length > 0);
+  root.toggleAttribute('data-full', roll.offsetHeight > sight.clientHeight);
 }
 
 /** Fades, and goes when nobody sees it any more. */

@@ -20,7 +20,7 @@ export function captionSettings(query: URLSearchParams): CaptionSettings {
   const size = query.get('size') ?? '';
   const theme = query.get('theme') ?? '';
   return {
-    lines: Number.isInteger(lines) && lines >= 1 && lines <= 20 ? lines : 3,
+    lines: Number.isInteger(lines) && lines >= 1 && lines <= 20 ? lines : 4,
     size: /^\d{1,4}(\.\d{1,3})?(px|pt|rem|vh|vw|vmin|vmax)$/.test(size) ? size : undefined,
     theme: themes.includes(theme) ? (theme as Theme) : 'auto',
     holdMs: durationMs(query.get('hold') ?? '') ?? 8000,

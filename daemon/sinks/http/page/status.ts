@@ -49,8 +49,12 @@ function showState(): void {
 const count = (value: number | null, unit: string, decimals = 0): string =>
   value === null ? '–' : `${value.toFixed(decimals)}${unit}`;
 
+const duration = (ms: number | null): string =>
+  ms === null || ms < 1000 ? count(ms, ' ms') : count(ms / 1000, ' s', 1);
+
 function uptime(totalS: number): string {
   const minutes = Math.floor(totalS / 60);
+  if (minutes === 0) return `${Math.floor(totalS)} s`;
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
@@ -64,14 +68,15 @@ function showHealth(message: StreamMessages['health']): void {
   put('microphone', health.microphone.state);
   byId('reasons').replaceChildren(...(message.well ? [wellLine()] : message.reasons.map(reasonLine)));
   const numbers: readonly (readonly [string, string])[] = [
-    ['up', uptime(health.uptimeS)],
-    ['real-time factor', `${count(health.rtf.p50, '', 2)} (p95 ${count(health.rtf.p95, '', 2)})`],
-    ['waiting speech', count(health.queue.depthS, ' s', 1)],
-    ['given up', `${health.queue.dropped} segments`],
-    ['outbox', `${health.mqtt.outbox} waiting`],
+    ['running for', uptime(health.uptimeS)],
+    ['real-time factor', `${count(health.rtf.p50, '', 2)}, p95 ${count(health.rtf.p95, '', 2)}`],
+    ['speech waiting', count(health.queue.depthS, ' s', 1)],
+    ['segments given up', String(health.queue.dropped)],
+    ['transcripts waiting for the broker', String(health.mqtt.outbox)],
     ['memory', count(health.rssMb, ' MB')],
     ['processor', count(health.cpuTempC, ' °C')],
-    ['restarts', `${health.recognizer.restarts} recognizer, ${health.microphone.restarts} microphone`],
+    ['recognizer restarts', String(health.recognizer.restarts)],
+    ['microphone losses', String(health.microphone.restarts)],
   ];
   byId('numbers').replaceChildren(
     ...numbers.map(([name, value]) => element('div', '', element('dt', '', name), element('dd', '', value))),
@@ -115,13 +120,13 @@ function showLatency(
   const words =
     total === 0
       ? 'No transcript since the start.'
-      : `${total} since the start; of the last ones half within ${count(spread.p50, ' ms')}, 95 % within ${count(spread.p95, ' ms')}.`;
+      : `${total} since the start; of the last ones half within ${duration(spread.p50)}, 95 % within ${duration(spread.p95)}.`;
   put('latency-words', words);
   byId('histogram').setAttribute('aria-label', words);
 }
 
 /** The daemon's clock and the browser's may differ: the age is told by the daemon, the time of day is the browser's. */
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
 
 function showFinal({ id, text, language, latencyMs, confidence, ageMs }: StreamMessages['final']): void {
   const domId = `final-${id}`;
@@ -179,7 +184,7 @@ follow({
     final: showFinal,
     partial: ({ text }) => put('partial', text),
     speech({ speaking }) {
-      put('speech', speaking ? 'speech' : 'quiet');
+      put('speech', speaking ? 'somebody speaks' : 'quiet');
       byId('speech').toggleAttribute('data-speaking', speaking);
     },
     mute(message) {

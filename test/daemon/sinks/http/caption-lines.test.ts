@@ -63,6 +63,20 @@ test('finals go after their hold, counted from when they were ready; abandoned p
   assert.equal(texts(stillShown(captions, { ...hold, nowMs: 1000, most: 2 })), ['new|.', '|p']);
 });
 
+test('does not part a word where words have spaces, and parts where it is told to where they have none', () => {
+  const stableOf = (text: string, stableChars: number) =>
+    withPartial([], partial('a', 1, text, stableChars), 0)[0]?.stable;
+  assert.is(stableOf('set the table', 9), 'set the ');
+  assert.is(stableOf('set the table', 8), 'set the ');
+  assert.is(stableOf('set the table', 7), 'set the');
+  assert.is(stableOf('set the table', 13), 'set the table');
+  assert.is(stableOf('don’t know', 4), '');
+  assert.is(stableOf('المصباح في المطبخ', 12), 'المصباح في ');
+  assert.is(stableOf('打开厨房的灯', 4), '打开厨房');
+  assert.is(stableOf('ปิดไฟในครัว', 5), 'ปิดไฟ');
+  assert.is(stableOf('12 345', 4), '12 ');
+});
+
 test('never parts a character in two, wherever it is told to', () => {
   const random = randomFrom(20261122);
   const alphabet = ['a', 'ß', '明', '🍎', '👩‍🚀', ' ', 'ا', 'ل'];
@@ -88,7 +102,7 @@ test('reads its settings, and goes on with its own where they make no sense', ()
     theme: 'dark',
     holdMs: 8000,
   });
-  const usual = { lines: 3, size: undefined, theme: 'auto', holdMs: 8000 };
+  const usual = { lines: 4, size: undefined, theme: 'auto', holdMs: 8000 };
   assert.equal(settings(''), usual);
   assert.equal(settings('lines=0&size=6&theme=pink&hold=soon'), usual);
   assert.equal(settings('lines=1.5&size=calc(1px)&theme=Dark&hold=-1s'), usual);
