@@ -141,10 +141,11 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
       return answer;
     },
     async close() {
+      const isFirst = !closing.signal.aborted;
       closing.abort();
       await child?.close();
       await running;
-      emit({ type: 'recognizer', state: 'closed' });
+      if (isFirst) emit({ type: 'recognizer', state: 'closed' });
     },
   };
 }
