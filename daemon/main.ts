@@ -98,6 +98,11 @@ const parser = yargs(hideBin(process.argv))
             describe: 'mqtt://host:1883, mqtts://…, ws://…, or embedded',
             requiresArg: true,
           },
+          http: {
+            type: 'string',
+            describe: 'captions, status and metrics on HOST:PORT; off loopback it needs a token',
+            requiresArg: true,
+          },
           ...modelOptions,
           pace: { choices: ['realtime', 'fast'] as const, describe: 'how fast a file is played' },
           once: {

@@ -24,11 +24,13 @@ import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../
 import { systemdNotifier } from '../systemd.ts';
 import { untilAborted } from '../waiting.ts';
 import type { CommandContext } from './context.ts';
+import { openWebPage } from './web-page.ts';
 
 export type RunArguments = {
   readonly config?: string | undefined;
   readonly source?: string | undefined;
   readonly broker?: string | undefined;
+  readonly http?: string | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
   readonly threads?: number | undefined;
@@ -59,6 +61,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
       provider: argv.provider,
       threads: argv.threads,
       mqtt: { url: argv.broker },
+      http: { listen: argv.http },
       log: { level: argv.verbose ? 'debug' : undefined },
     },
   });
@@ -116,6 +119,9 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
   void untilAborted(giveUp.signal).then(() => recognizer.close());
   let broker: EmbeddedBroker | undefined;
 
+  const health = () =>
+    healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() });
+
   async function hear(): Promise<void> {
     const mute = new MuteSwitch(false, (muted) => emit({ type: 'mute', muted }));
     // loaded while the recognizer process starts: a third of all that this command loads
@@ -133,8 +139,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
         bootId,
         outbox,
         emit,
-        health: () =>
-          healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() }),
+        health,
         info: () =>
           infoPayload(status, {
             version: context.version,
@@ -146,6 +151,14 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
       }),
     );
     announceOutbox();
+    const webPage = await openWebPage(config, {
+      version: context.version,
+      status: () => status,
+      health,
+      onMute: (muted) => mute.set(muted),
+      log,
+    });
+    if (webPage !== undefined) sinks.push(webPage);
     const card = readCard(location.modelDir);
     const vad = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
