@@ -1,6 +1,5 @@
 /** The real daemon: `main.js run` with its recognizer process, its embedded broker, and a client of that broker. */
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type Memory, readMemory } from '../../daemon/bench/memory.ts';
 import { type Summary, summarize } from '../../daemon/bench/statistics.ts';
 import { type Listener, listenTo } from '../fixtures/broker.ts';
@@ -21,6 +20,10 @@ export type LatencyFigures = {
   /** What the daemon says of itself in `latencyMs`: segment closed to text. */
   readonly reportedMs: Summary;
   readonly segmentMs: number;
+  /** Of the daemon and the recognizer process meanwhile, all threads: what other programs cannot make worse. */
+  readonly cpuMs: Summary;
+  /** What threads of the two waited for a core that somebody else had. */
+  readonly waitMs: Summary;
 };
 
 type Together = {
@@ -61,11 +64,25 @@ function together(daemonPid: number, recognizerPid: number): Together {
   };
 }
 
-/** User and system time in seconds. Source: proc_pid_stat(5), fields 14 and 15. */
-function cpuSeconds(pid: number, ticksPerSecond: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+type Scheduled = { readonly cpuMs: number; readonly waitMs: number };
+
+/**
+ * Time that all threads of the processes have run, and have waited to run. Threads that have ended are not counted.
+ * Source: Documentation/scheduler/sched-stats.rst, nanoseconds.
+ */
+function scheduled(...pids: readonly number[]): Scheduled {
+  let cpuMs = 0;
+  let waitMs = 0;
+  for (const pid of pids) {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8')
+        .split(' ')
+        .map(Number);
+      cpuMs += ran / 1e6;
+      waitMs += waited / 1e6;
+    }
+  }
+  return { cpuMs, waitMs };
 }
 
 /** Says frames at the pace of a microphone. `next` is asked for frame after frame until it has no more. */
@@ -79,11 +96,15 @@ async function speak(daemon: RunningDaemon, next: (index: number) => Buffer | un
   }
 }
 
+type Pids = { readonly daemon: number; readonly recognizer: number };
+type Asked = Scheduled & { readonly final: Final; readonly clientMs: number };
+
 async function askOnce(
   daemon: RunningDaemon,
+  pids: Pids,
   listener: Listener,
   utterance: Utterance,
-): Promise<{ final: Final; clientMs: number }> {
+): Promise<Asked> {
   const { frames, speechEnd, closing } = utterance;
   const already = listener.on(`${base}/transcript`).length;
   // the sentence in one go, the silence that ends it as it comes: caches are as cold as they will be at home
@@ -92,12 +113,19 @@ async function askOnce(
   await sleep(frameMs);
   if (listener.on(`${base}/transcript`).length > already)
     throw new Error('the segment was closed before it was expected');
+  const before = scheduled(pids.daemon, pids.recognizer);
   const saidAtMs = performance.now();
   daemon.process.stdin?.write(frames[closing] as Buffer);
   const finals = await listener.until(`${base}/transcript`, (received) => received.length > already);
   const clientMs = performance.now() - saidAtMs;
+  const after = scheduled(pids.daemon, pids.recognizer);
   for (const frame of frames.slice(closing + 1)) daemon.process.stdin?.write(frame);
-  return { final: JSON.parse(finals.at(-1)?.text ?? '') as Final, clientMs };
+  return {
+    final: JSON.parse(finals.at(-1)?.text ?? '') as Final,
+    clientMs,
+    cpuMs: after.cpuMs - before.cpuMs,
+    waitMs: after.waitMs - before.waitMs,
+  };
 }
 
 const warmUps = 3;
@@ -122,9 +150,9 @@ export async function measureLiving(threads: number, rounds: number, idleS: numb
       recognizer: daemon.children('recognizer/process.js')[0] ?? 0,
     };
     const memoryAtStart = together(pids.daemon, pids.recognizer);
-    const heard: { readonly final: Final; readonly clientMs: number }[] = [];
+    const heard: Asked[] = [];
     for (const [i, utterance] of utterances.entries()) {
-      const one = await askOnce(daemon, listener, utterance);
+      const one = await askOnce(daemon, pids, listener, utterance);
       if (one.final.text !== text || one.final.replayed)
         throw new Error(`heard ${JSON.stringify(one.final)}`);
       if (i >= warmUps) heard.push(one);
@@ -137,6 +165,8 @@ export async function measureLiving(threads: number, rounds: number, idleS: numb
         clientMs: summarize(heard.map(({ clientMs }) => clientMs)),
         reportedMs: summarize(heard.map(({ final }) => final.latencyMs)),
         segmentMs: heard[0]?.final.durationMs ?? 0,
+        cpuMs: summarize(heard.map(({ cpuMs }) => cpuMs)),
+        waitMs: summarize(heard.map(({ waitMs }) => waitMs)),
       },
       memoryAtStart,
       memory,
@@ -150,23 +180,19 @@ export async function measureLiving(threads: number, rounds: number, idleS: numb
 
 async function measureIdle(
   daemon: RunningDaemon,
-  pids: { readonly daemon: number; readonly recognizer: number },
+  pids: Pids,
   idleS: number,
   random: () => number,
 ): Promise<IdleFigures> {
-  const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
   const frames = Array.from({ length: 64 }, () => quietFrame(random));
-  const before = {
-    daemon: cpuSeconds(pids.daemon, ticksPerSecond),
-    recognizer: cpuSeconds(pids.recognizer, ticksPerSecond),
-  };
+  const before = { daemon: scheduled(pids.daemon), recognizer: scheduled(pids.recognizer) };
   const startedAtMs = performance.now();
   await speak(daemon, (i) => (i * frameMs < idleS * 1000 ? frames[i % frames.length] : undefined));
-  const measuredS = (performance.now() - startedAtMs) / 1000;
-  const daemonShare = (cpuSeconds(pids.daemon, ticksPerSecond) - before.daemon) / measuredS;
-  const recognizerShare = (cpuSeconds(pids.recognizer, ticksPerSecond) - before.recognizer) / measuredS;
+  const measuredMs = performance.now() - startedAtMs;
+  const daemonShare = (scheduled(pids.daemon).cpuMs - before.daemon.cpuMs) / measuredMs;
+  const recognizerShare = (scheduled(pids.recognizer).cpuMs - before.recognizer.cpuMs) / measuredMs;
   return {
-    measuredS,
+    measuredS: measuredMs / 1000,
     daemonShare,
     recognizerShare,
     cpuSecondsPerMinute: 60 * (daemonShare + recognizerShare),
@@ -178,12 +204,15 @@ export type StartFigures = {
   readonly wallMs: Summary;
   /** What that line says: from the start of node in the process. */
   readonly reportedMs: Summary;
+  /** Of the daemon and the recognizer process until then. */
+  readonly cpuMs: Summary;
 };
 
 /** Starts the daemon `starts` times with sound waiting for it. */
 export async function measureStarts(threads: number, starts: number): Promise<StartFigures> {
   const wall: number[] = [];
   const reported: number[] = [];
+  const cpu: number[] = [];
   const frame = quietFrame(randomFrom(2));
   // one more than counted: the first reads files that the disk may have to look for
   for (let i = -1; i < starts; i++) {
@@ -192,11 +221,13 @@ export async function measureStarts(threads: number, starts: number): Promise<St
     for (let frames = 0; frames < 4; frames++) daemon.process.stdin?.write(frame);
     const line = await daemon.logged('that it is ready', ({ msg }) => msg.startsWith('ready after'));
     const wallMs = performance.now() - startedAtMs;
+    const { cpuMs } = scheduled(daemon.process.pid ?? 0, ...daemon.children('recognizer/process.js'));
     daemon.process.stdin?.end();
     await daemon.stop();
     if (i < 0) continue;
+    cpu.push(cpuMs);
     wall.push(wallMs);
     reported.push(Number(line['sinceStartMs']));
   }
-  return { wallMs: summarize(wall), reportedMs: summarize(reported) };
+  return { wallMs: summarize(wall), reportedMs: summarize(reported), cpuMs: summarize(cpu) };
 }
