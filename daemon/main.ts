@@ -117,7 +117,17 @@ const parser = yargs(hideBin(process.argv))
           'a USB microphone',
         )
         .example('$0 run --source file:kitchen.wav --pace fast --once', 'a recording, as fast as it goes'),
-    async (argv) => (await import('./commands/run.ts')).run(argv, context),
+    async (argv) => {
+      // a process takes as long to start as this program takes to load: both at once
+      const { forkRecognizer } = await import('./recognizer/fork.ts');
+      const recognizerProcess = forkRecognizer(process.env);
+      try {
+        await (await import('./commands/run.ts')).run(argv, context, recognizerProcess);
+      } finally {
+        // of no use where the configuration is wrong: without its channel it ends
+        if (recognizerProcess.connected) recognizerProcess.disconnect();
+      }
+    },
   )
   .command(
     'transcribe <files..>',

@@ -1,4 +1,5 @@
 /** `harkd run`: the daemon. Puts the parts together, and takes them apart again in the opposite order. */
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { readCard } from '../../models/manifest.ts';
@@ -49,9 +50,14 @@ const waitAboveS = 20;
 
 /**
  * Runs until it is asked to stop or, with `once`, until the source has ended and all is delivered.
+ * `recognizerProcess` was started in advance; it is closed with the recognizer.
  * Throws `Fault`: what the operator must mend before it can start, or what could not be delivered at the end.
  */
-export async function run(argv: RunArguments, context: CommandContext): Promise<void> {
+export async function run(
+  argv: RunArguments,
+  context: CommandContext,
+  recognizerProcess?: ChildProcess,
+): Promise<void> {
   const config = loadConfig({
     path: argv.config,
     environment: context.environment,
@@ -106,6 +112,7 @@ export async function run(argv: RunArguments, context: CommandContext): Promise<
     deadlineMs: config.recognizer.deadlineMs,
     loadDeadlineMs: config.recognizer.loadDeadlineMs,
     attempts: config.recognizer.attempts,
+    spare: recognizerProcess,
   });
   const machine = watchMachine({
     pids: () => [process.pid, recognizer.pid()].filter((pid) => pid !== undefined),

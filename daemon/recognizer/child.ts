@@ -1,12 +1,9 @@
 /** One life of the recognizer process: it loads, answers one question at a time, and dies once. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { type Deferred, deferred } from '../deferred.ts';
 import type { Recognition } from '../events.ts';
 import { exitCodeByFault, Fault, type FaultCode } from '../faults.ts';
 import type { FromChild, LoadedModel, RecognizerSetup, ToChild, WireFault } from './messages.ts';
-
-/** Little is kept on V8's heap there; what tensors leave outside of it is collected by hand (process.ts). */
-const memoryFlags = ['--max-semi-space-size=1', '--expose-gc'];
 
 /** The process went away before it answered; `fault` says how. */
 export class ChildLost extends Error {
@@ -33,21 +30,13 @@ export class Child {
   /** Set by whoever kills it, so that the reason is told instead of "SIGKILL". */
   #killedFor: Fault | undefined;
 
-  /** `onLost` is called once, before anyone who waits for an answer learns that there will be none. */
-  constructor(
-    setup: RecognizerSetup,
-    environment: NodeJS.ProcessEnv,
-    loadDeadlineMs: number,
-    onLost: () => void,
-  ) {
+  /**
+   * Looks after `process` from now on. `onLost` is called once, before anyone who waits for an answer learns that
+   * there will be none.
+   */
+  constructor(process: ChildProcess, setup: RecognizerSetup, loadDeadlineMs: number, onLost: () => void) {
     this.#onLost = onLost;
-    this.#process = fork(new URL('./process.js', import.meta.url), {
-      serialization: 'advanced',
-      execArgv: [...process.execArgv, ...memoryFlags],
-      env: { ...environment, ORT_DISABLE_TELEMETRY: '1' },
-      // what native code prints belongs on stderr with our log; stdout is the command's
-      stdio: ['ignore', 2, 2, 'ipc'],
-    });
+    this.#process = process;
     this.#loadTimer = setTimeout(() => {
       const hint = 'is the machine overloaded? a first start compiles the model, later ones do not';
       this.kill(new Fault('RECOGNIZER_TIMEOUT', `model not loaded after ${loadDeadlineMs} ms`, hint));

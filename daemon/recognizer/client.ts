@@ -4,11 +4,13 @@
  * starts the process again and asks again.
  */
 
+import type { ChildProcess } from 'node:child_process';
 import { type Deferred, deferred } from '../deferred.ts';
 import { type Emit, type Recognition, type Recognizer, sampleRateHz, type Utterance } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { backoffMs, sleep } from '../waiting.ts';
 import { Child, ChildLost } from './child.ts';
+import { forkRecognizer } from './fork.ts';
 import type { LoadedModel, RecognizerSetup } from './messages.ts';
 
 export type RecognizerOptions = {
@@ -23,6 +25,8 @@ export type RecognizerOptions = {
   /** Times one segment may take the process down before it is given up: it may be the cause. */
   readonly attempts?: number;
   readonly backoff?: { readonly firstMs: number; readonly mostMs: number };
+  /** A process that was started in advance, to be the first one. */
+  readonly spare?: ChildProcess | undefined;
 };
 
 export type SupervisedRecognizer = Recognizer & {
@@ -50,12 +54,20 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   /** Starts since a segment last came out well: what the back-off grows with. */
   let failuresInARow = 0;
 
+  let { spare } = options;
+  function nextProcess(): ChildProcess {
+    const waiting = spare;
+    spare = undefined;
+    const alive = waiting?.pid !== undefined && waiting.exitCode === null && waiting.signalCode === null;
+    return alive ? waiting : forkRecognizer(environment);
+  }
+
   async function keepRunning(): Promise<void> {
     let loadedOnce = false;
     let troubled = false;
     while (!closing.signal.aborted) {
       emit({ type: 'recognizer', state: loadedOnce ? 'restarting' : 'loading' });
-      child = new Child(setup, environment, loadDeadlineMs, () => {
+      child = new Child(nextProcess(), setup, loadDeadlineMs, () => {
         ready = undefined;
         askable = deferred();
       });
