@@ -7,7 +7,7 @@
  *
  * Neither changes a final: the result of work ahead is taken for a final only if it was made of the same samples.
  * Neither delays one: a run of the recognizer cannot be cancelled, and so it is started only when nothing else waits
- * and when, as fast as the last runs were, it will be over before it could be in the way. See docs/adr/0006.
+ * and when, as fast as the last runs were, it will be over before it could be in the way. See docs/adr/0007.
  */
 import { type Agreement, agree, textOf } from './agreement.ts';
 import type { Emit, Recognition, Recognizer, Segment, Utterance } from './events.ts';

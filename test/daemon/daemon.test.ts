@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenTo, mosquittoMissing, startMosquitto } from '../fixtures/broker.ts';
 import { harkd, startDaemon } from '../fixtures/daemon.ts';
-import { base, finalsOf, household, sentencesOf, uniqueTexts } from '../fixtures/demo.ts';
+import { base, finalsOf, household, partialsOf, sentencesOf, uniqueTexts } from '../fixtures/demo.ts';
 import { s16Of, wavOf } from '../fixtures/wav.ts';
 import { announceSkip } from '../skip.ts';
 import { seeded } from './score.ts';
@@ -57,11 +57,16 @@ if (mosquittoMissing === undefined) {
   daemon('a recognizer killed in mid-run and a broker killed in mid-run lose no final', async () => {
     const broker = await startMosquitto();
     let listener = await listenTo(broker.url, `${base}/#`);
-    const run = startDaemon(['--source', `file:${household}`, '--once', '--broker', broker.url]);
+    const run = startDaemon(['--source', `file:${household}`, '--once', '--broker', broker.url], {
+      HARKD_PARTIALS_INTERVAL_MS: '200',
+      // a machine that is busy with other tests has more time for partials then
+      HARKD_RECOGNIZER_EAGER: 'false',
+    });
     await listener.until(`${base}/transcript`, (finals) => finals.length >= 1, 60_000);
     for (const pid of run.children('recognizer/process.js')) process.kill(pid, 'SIGKILL');
     await listener.until(`${base}/transcript`, (finals) => finals.length >= 3, 60_000);
     const before = finalsOf(listener);
+    const partials = partialsOf(listener);
     listener.close();
     await broker.kill();
     await run.logged('that the broker is away', ({ msg }) => msg.includes('BROKER_UNREACHABLE'));
@@ -72,6 +77,11 @@ if (mosquittoMissing === undefined) {
     assert.is(await run.exited, 0, JSON.stringify(run.log.slice(-5)));
     const finals = [...before, ...finalsOf(listener)];
     assert.equal(uniqueTexts(finals), spoken);
+    partials.push(...partialsOf(listener));
+    assert.ok(partials.length > 0, 'partials of what was said later than the first sentence');
+    for (const { id, text, stableChars } of partials) {
+      assert.ok(finals.some((final) => final.id === id) && stableChars <= text.length, text);
+    }
     const sequence = [...new Set(finals.map(({ seq }) => seq))];
     assert.equal(
       sequence,
