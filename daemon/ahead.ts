@@ -32,6 +32,8 @@ export type Run = { readonly samples: number; readonly tookMs: number };
 /** The part of a run that does not grow with the sound is about that of a second of it. */
 const fixedSamples = 16_000;
 const rememberedRuns = 5;
+/** A partial waits for this many times as much new speech as it takes: partials of long speech cost at most a fifth. */
+const pausesPerPartial = 4;
 const samplesPerMs = 16;
 
 /**
@@ -112,8 +114,10 @@ export class Ahead {
 
   #isDue(draft: Draft): boolean {
     if (draft.state === 'settled') return this.#eager && !sameRange(this.#tried, draft);
-    const triedEnd = this.#open?.triedEnd ?? draft.endSample;
-    return draft.state === 'speaking' && draft.endSample - triedEnd >= this.#partialEverySamples;
+    const { startSample, endSample } = draft;
+    const restMs = pausesPerPartial * expectedMs(this.#runs, endSample - startSample);
+    const fresh = endSample - (this.#open?.triedEnd ?? endSample);
+    return draft.state === 'speaking' && fresh >= Math.max(this.#partialEverySamples, restMs * samplesPerMs);
   }
 
   /** Will it be over before another final can be due, with the run for that final that would be started ahead? */

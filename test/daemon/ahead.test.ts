@@ -261,6 +261,7 @@ test('partials grow with what is said, become stable, and end before the final',
 async function underLoad(slowness: number, ahead: AheadOptions | undefined) {
   let frame = 0;
   let runsAhead = 0;
+  let framesAhead = 0;
   const finalFrames: number[] = [];
   const waiting = new Set<{ readonly until: number; readonly done: Deferred<void> }>();
   const realNow = performance.now;
@@ -282,9 +283,13 @@ async function underLoad(slowness: number, ahead: AheadOptions | undefined) {
         await turns(2);
       },
       transcribe: async (utterance, urgency = 'final') => {
-        if (urgency === 'ahead') runsAhead++;
+        const takes = Math.ceil((utterance.samples.length / 512) * slowness);
+        if (urgency === 'ahead') {
+          runsAhead++;
+          framesAhead += takes;
+        }
         const done = deferred<void>();
-        waiting.add({ until: frame + Math.ceil((utterance.samples.length / 512) * slowness), done });
+        waiting.add({ until: frame + takes, done });
         await done.promise;
         return recognition(textOf(utterance));
       },
@@ -293,7 +298,7 @@ async function underLoad(slowness: number, ahead: AheadOptions | undefined) {
   } finally {
     performance.now = realNow;
   }
-  return { latencies: finalFrames, runsAhead };
+  return { latencies: finalFrames, runsAhead, share: framesAhead / (3 * (30 + 12 + 60)) };
 }
 
 for (const slowness of [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 1]) {
@@ -308,6 +313,7 @@ for (const slowness of [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 1]) {
       assert.ok((partials.latencies[index] ?? Number.NaN) <= latency, `partials: ${partials.latencies}`);
       assert.ok((both.latencies[index] ?? Number.NaN) <= (early.latencies[index] ?? 0), 'both');
     }
+    assert.ok(partials.share < 0.25, `partials take ${partials.share} of the time`);
     if (slowness <= 0.05) {
       // from the second on the speed is known, and it is fast enough to be ready
       assert.equal(early.latencies.slice(1), [0, 0]);
