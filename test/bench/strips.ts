@@ -13,7 +13,7 @@ const rowHeight = 44;
 const top = 44;
 
 const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** 1, 2 or 5 times a power of ten, so that there are at most eight marks. */
 function stepFor(most: number): number {
@@ -46,7 +46,8 @@ export function plotStrips({ title, unit, strips }: Strips): string {
     ];
   });
   return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom + 44}" font-family="sans-serif" font-size="13">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom + 44}" role="img" aria-label="${escaped(title)}" font-family="sans-serif" font-size="13">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${bottom + 44}" fill="#fff"/>`,
     `<text x="16" y="24" font-size="15">${escaped(title)}</text>`,
     ...marks,
