@@ -41,6 +41,8 @@ export type HttpSinkOptions = {
   readonly maxClients?: number | undefined;
   readonly beatMs?: number | undefined;
   readonly maxUnreadBytes?: number | undefined;
+  /** A request has so long to arrive. */
+  readonly requestTimeoutMs?: number | undefined;
 };
 
 export type HttpSink = Sink & { readonly host: string; readonly port: number; readonly url: string };
@@ -204,13 +206,14 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
     await route.serve(request, response, query);
   }
 
+  const requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
   const server = createServer(
     {
       maxHeaderSize: 8 * 1024,
-      headersTimeout: 10_000,
-      requestTimeout: 10_000,
+      headersTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
       keepAliveTimeout: 5000,
-      connectionsCheckingInterval: 2000,
+      connectionsCheckingInterval: requestTimeoutMs / 4,
       requireHostHeader: true,
     },
     (request, response) => {

@@ -30,6 +30,7 @@ async function start(world: World, options: Partial<HttpSinkOptions> = {}) {
   return { ...rig, port: rig.sink.port };
 }
 
+const post = 'POST /mute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
 const token = 'a-token-of-24-characters';
 const partial = (rev: number, text: string): DaemonEvent => ({
   type: 'partial',
@@ -484,6 +485,24 @@ test('turns down what is too long, too many or no HTTP, and goes on', async (wor
   for (const [bytes, expected] of cases)
     assert.match(await sendRaw(port, bytes), expected, bytes.slice(0, 60));
   assert.is((await ask(port, '/healthz')).status, 503);
+});
+
+test('who does not come to the point is sent away', async (world) => {
+  const { port, tell, muteRequests } = await start(world, { requestTimeoutMs: 200 });
+  const [silent, slow, slowBody] = await Promise.all(
+    ['', 'GET / HTTP/1.1\r\nHost: local', `${post}Content-Length: 15\r\n\r\n{"mut`].map((bytes) =>
+      sendRaw(port, bytes, 3000),
+    ),
+  );
+  for (const answer of [silent, slow, slowBody]) assert.match(answer ?? '', /^HTTP\/1.1 408 /);
+  assert.equal(muteRequests, []);
+
+  // the time is for requests: a stream lasts
+  const listening = await listenToStream(port, '?only=final');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  tell(said(1));
+  await listening.until('final', 1);
+  listening.close();
 });
 
 test('closes at once, streams and idle connections and all, and is silent then', async (world) => {
