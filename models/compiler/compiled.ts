@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Fault } from '../../daemon/faults.ts';
 import { type FileList, isFileList, verifyFiles } from '../files.ts';
 import type { WhisperShape } from '../whisper/graphs.ts';
+import type { Agreement } from './agreement.ts';
 import type { TokenRules } from './architecture.ts';
 import type { CompleteOptions } from './options.ts';
 
@@ -20,6 +21,8 @@ export type CompileReport = {
   readonly durationMs: number;
   /** Highest resident memory of the process that compiled, with whatever it did before. */
   readonly peakRssBytes: number;
+  /** How near it comes to the plain float32 graphs, where that was tried (agreement.ts). */
+  readonly agreement?: Agreement;
 };
 
 export type CompiledModel = {
