@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import type { CommandContext } from './commands/context.ts';
+import type { ModelsArguments } from './commands/models.ts';
 import { Fault, toFault } from './faults.ts';
 
 // Before anything can load onnxruntime, whose Linux builds report home unless told not to; children inherit it.
@@ -159,30 +160,97 @@ const parser = yargs(hideBin(process.argv))
         .example('$0 transcribe --format srt --output subtitles/ *.wav', 'many; may be interrupted'),
     async (argv) => (await import('./commands/transcribe.ts')).transcribe(argv, context),
   )
-  .command(
-    'models <action> [name]',
-    'models: list, add, info, verify, remove',
-    (y) =>
-      y
-        .positional('action', {
-          choices: ['list', 'add', 'info', 'verify', 'remove'] as const,
-          demandOption: true,
-        })
-        .positional('name', {
-          type: 'string',
-          describe: 'a name of the list, owner/name on the hub, or to add a folder',
-        })
-        .options({
-          as: { type: 'string', describe: 'what to call it', requiresArg: true },
-          revision: { type: 'string', describe: 'branch, tag or commit on the hub', requiresArg: true },
-          store: { type: 'string', describe: "another folder than the user's store", requiresArg: true },
-          json: { type: 'boolean', default: false, describe: 'for programs' },
-        })
-        .example('$0 models list', 'what is known, what is installed, and what suits which board')
-        .example('$0 models add tiny.en', 'download, check and install; can be resumed')
-        .example('$0 models add ./my-whisper', 'a checkpoint as it lies on the hub'),
-    async (argv) => (await import('./commands/models.ts')).models(argv, context),
-  )
+  .command('models', 'models: list, add, info, verify, remove, compile', (y) => {
+    const store = {
+      store: { type: 'string', describe: "another folder than the user's store", requiresArg: true },
+      json: { type: 'boolean', default: false, describe: 'for programs' },
+    } as const;
+    const run = async (
+      action: 'list' | 'add' | 'info' | 'verify' | 'remove',
+      argv: Omit<ModelsArguments, 'action'>,
+    ): Promise<void> => (await import('./commands/models.ts')).models({ ...argv, action }, context);
+    const name = { type: 'string', describe: 'as harkd models list has it', demandOption: true } as const;
+    return y
+      .command(
+        'list',
+        'what is known, what is installed, and what suits which board',
+        (yy) => yy.options(store),
+        (argv) => run('list', argv),
+      )
+      .command(
+        'add <name>',
+        'download, check and install a model, or take one in from a folder',
+        (yy) =>
+          yy
+            .positional('name', {
+              ...name,
+              describe: 'a name of the list, owner/name on the hub, or a folder',
+            })
+            .options({
+              as: { type: 'string', describe: 'what to call it', requiresArg: true },
+              revision: { type: 'string', describe: 'branch, tag or commit on the hub', requiresArg: true },
+              ...store,
+            })
+            .example('$0 models add tiny.en', 'interrupted, the same command goes on')
+            .example('$0 models add ./my-whisper', 'a checkpoint as it lies on the hub'),
+        (argv) => run('add', argv),
+      )
+      .command(
+        'info <name>',
+        'where it lies, what it is, and its hashes',
+        (yy) => yy.positional('name', name).options(store),
+        (argv) => run('info', argv),
+      )
+      .command(
+        'verify [name]',
+        'hash every file again; all models without a name',
+        (yy) => yy.positional('name', { ...name, demandOption: false }).options(store),
+        (argv) => run('verify', argv),
+      )
+      .command(
+        'remove <name>',
+        'delete an installed model',
+        (yy) => yy.positional('name', name).options(store),
+        (argv) => run('remove', argv),
+      )
+      .command(
+        'compile <name>',
+        'graphs of a model for a processor, and how near they come to the plain ones',
+        (yy) =>
+          yy
+            .positional('name', { ...name, describe: 'embedded, an installed model, or a folder' })
+            .options({
+              weights: {
+                type: 'string',
+                describe: 'int8, int4, fp32, or by part: int8,decoder=int4',
+                requiresArg: true,
+              },
+              profile: {
+                type: 'string',
+                describe: 'kind of processor; default: this one',
+                requiresArg: true,
+              },
+              'keep-encoder-layers': { type: 'string', describe: 'such as 0,2,4', requiresArg: true },
+              'keep-decoder-layers': { type: 'string', describe: 'such as 0,3', requiresArg: true },
+              'attention-window': {
+                type: 'number',
+                describe: 'encoder frames (20 ms) that see each other',
+                requiresArg: true,
+              },
+              output: {
+                type: 'string',
+                describe: 'a folder of its own, instead of the cache',
+                requiresArg: true,
+              },
+              compare: { type: 'boolean', default: true, describe: 'with the plain float32 graphs' },
+              json: { type: 'boolean', default: false, describe: 'for programs' },
+            })
+            .example('$0 models compile tiny.en', 'as the daemon would at its first start')
+            .example('$0 models compile small --weights int8,decoder=int4', 'by part'),
+        async (argv) => (await import('./commands/models-compile.ts')).modelsCompile(argv, context),
+      )
+      .demandCommand(1, 'what of the models? see: harkd models --help');
+  })
   .command(
     'devices',
     'microphones, by the names that survive a reboot',
