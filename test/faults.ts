@@ -11,3 +11,14 @@ export async function faultOf(run: () => unknown): Promise<Fault> {
   }
   throw new Error('expected a fault, nothing was thrown');
 }
+
+/** The same for what throws at once. */
+export function faultFrom(run: () => unknown): Fault {
+  try {
+    run();
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error('expected a fault, nothing was thrown');
+}

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DaemonEvent, Segment } from '../../daemon/events.ts';
-import { Fault } from '../../daemon/faults.ts';
 import { type RecognizerOptions, startRecognizer } from '../../daemon/recognizer/client.ts';
+import { faultOf } from '../faults.ts';
 import { packageDir } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { readGolden } from '../golden.ts';
@@ -51,16 +51,6 @@ function start(options: Partial<RecognizerOptions> = {}) {
   });
   const faults = () => events.filter((event) => event.type === 'fault').map(({ code }) => code);
   return { recognizer: started, events, faults };
-}
-
-async function faultOf(attempt: Promise<unknown>): Promise<Fault> {
-  try {
-    await attempt;
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault');
 }
 
 function isAlive(pid: number): boolean {
@@ -113,13 +103,13 @@ recognizer('a child killed while it is asked is replaced and asked again; said o
 
 recognizer('work ahead is asked once, of a child that is ready, and says nothing of being busy', async () => {
   const { recognizer: started, events, faults } = start();
-  assert.is((await faultOf(started.transcribe(segment('a'), 'ahead'))).code, 'RECOGNIZER_CRASHED');
+  assert.is((await faultOf(() => started.transcribe(segment('a'), 'ahead'))).code, 'RECOGNIZER_CRASHED');
   await started.loaded;
   assert.is((await started.transcribe(segment('a'), 'ahead')).text, words);
   const pid = started.pid() ?? 0;
   // so that it cannot answer before it is killed
   process.kill(pid, 'SIGSTOP');
-  const lost = faultOf(started.transcribe(segment('b'), 'ahead'));
+  const lost = faultOf(() => started.transcribe(segment('b'), 'ahead'));
   const final = started.transcribe(segment('b'));
   await new Promise(setImmediate);
   process.kill(pid, 'SIGKILL');
@@ -142,7 +132,7 @@ recognizer('a segment that takes every child down is given up, and the next one 
     },
   });
   await started.loaded;
-  const fault = await faultOf(started.transcribe(segment('poison')));
+  const fault = await faultOf(() => started.transcribe(segment('poison')));
   assert.is(fault.code, 'RECOGNIZER_CRASHED');
   assert.match(fault.message, /SIGKILL/);
   poisoned = false;
@@ -178,9 +168,9 @@ recognizer('a model that cannot be loaded is for the operator: no second try', a
       task: 'transcribe',
     },
   });
-  const fault = await faultOf(started.loaded);
+  const fault = await faultOf(() => started.loaded);
   assert.is(fault.code, 'MODEL_MISSING');
-  assert.is((await faultOf(started.transcribe(segment('a')))).code, 'MODEL_MISSING');
+  assert.is((await faultOf(() => started.transcribe(segment('a')))).code, 'MODEL_MISSING');
   assert.equal(
     events.filter((event) => event.type === 'recognizer').map(({ state }) => state),
     ['loading'],
@@ -193,7 +183,7 @@ recognizer('closing answers who waits, and leaves no child behind', async () => 
   await started.loaded;
   const pid = started.pid() ?? 0;
   process.kill(pid, 'SIGSTOP');
-  const waiting = faultOf(started.transcribe(segment('a')));
+  const waiting = faultOf(() => started.transcribe(segment('a')));
   await new Promise((resolve) => setTimeout(resolve, 20));
   await started.close();
   assert.is((await waiting).code, 'RECOGNIZER_CRASHED');

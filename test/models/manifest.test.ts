@@ -2,22 +2,12 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fault } from '../../daemon/faults.ts';
 import { readCard, verifyModel } from '../../models/manifest.ts';
+import { faultFrom } from '../faults.ts';
 import { embeddedModelDir } from '../golden.ts';
 import { temporaryDir } from '../graph-files.ts';
 
 const manifest = suite('manifest');
-
-function faultOf(run: () => unknown): Fault {
-  try {
-    run();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault, nothing was thrown');
-}
 
 function copyOfModel(): string {
   const dir = path.join(temporaryDir(), 'model');
@@ -39,7 +29,7 @@ manifest('the corrupt file is named with both hashes', () => {
   const bytes = readFileSync(file);
   bytes.writeUInt8(bytes.readUInt8(5_000_000) ^ 0x80, 5_000_000);
   writeFileSync(file, bytes);
-  const fault = faultOf(() => verifyModel(dir));
+  const fault = faultFrom(() => verifyModel(dir));
   assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
   const promised = readCard(dir)?.files['model.safetensors']?.sha256;
   assert.match(
@@ -51,7 +41,7 @@ manifest('the corrupt file is named with both hashes', () => {
 manifest('a file that is gone is missing, a card that is gone is none', () => {
   const dir = copyOfModel();
   rmSync(path.join(dir, 'tokenizer.json'));
-  assert.is(faultOf(() => verifyModel(dir)).code, 'MODEL_MISSING');
+  assert.is(faultFrom(() => verifyModel(dir)).code, 'MODEL_MISSING');
   rmSync(path.join(dir, 'card.json'));
   assert.is(verifyModel(dir), undefined);
 });
@@ -67,7 +57,7 @@ manifest('a wrong card is told all its problems at once', () => {
     extra: 1,
   };
   writeFileSync(file, JSON.stringify(wrong));
-  const fault = faultOf(() => readCard(dir));
+  const fault = faultFrom(() => readCard(dir));
   assert.is(fault.code, 'MODEL_INVALID');
   for (const problem of ['licence is undefined', 'languages is "en"', 'files is', 'extra is no field']) {
     assert.match(fault.message, problem);
@@ -80,12 +70,12 @@ manifest('a wrong card is told all its problems at once', () => {
     { nucleus: 0.9 },
   ]) {
     writeFileSync(file, JSON.stringify({ ...card, licence: 'MIT', decoding }));
-    assert.match(faultOf(() => readCard(dir)).message, 'expected some of temperatures, bestOf');
+    assert.match(faultFrom(() => readCard(dir)).message, 'expected some of temperatures, bestOf');
   }
   writeFileSync(file, JSON.stringify({ ...card, licence: 'MIT', decoding: { temperatures: [0, 0.4] } }));
   assert.equal(readCard(dir)?.decoding, { temperatures: [0, 0.4] });
   writeFileSync(file, '{');
-  assert.match(faultOf(() => readCard(dir)).message, 'not JSON');
+  assert.match(faultFrom(() => readCard(dir)).message, 'not JSON');
 });
 
 manifest.run();

@@ -1,10 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fault } from '../../daemon/faults.ts';
 import { cpuProfiles } from '../../models/compiler/profiles.ts';
 import { cpuFeatures, cpuProfile, int8Saturates, probeCpu } from '../../providers/cpu.ts';
 import type { ProbeReport, Provider } from '../../providers/provider.ts';
 import { type Registry, registry, resolveProvider } from '../../providers/registry.ts';
+import { faultOf } from '../faults.ts';
 
 const providers = suite('providers');
 
@@ -18,15 +18,6 @@ function providerThat(report: ProbeReport, name = 'npu'): () => Promise<{ provid
 }
 
 const refusing = providerThat({ usable: false, reason: 'no /dev/davinci0', hint: 'install the driver' });
-
-async function faultOf(promise: Promise<unknown>): Promise<Fault> {
-  const thrown = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!(thrown instanceof Fault)) throw new Error(`expected a fault, got ${thrown}`);
-  return thrown;
-}
 
 providers('every registered provider answers to its name and its probe does not throw', async () => {
   for (const [name, load] of Object.entries(registry)) {
@@ -60,21 +51,21 @@ providers('auto prefers the first usable', async () => {
 
 providers('a provider asked for by name never turns into another', async () => {
   const both: Registry = { npu: refusing, cpu: registry['cpu'] as Registry[string] };
-  const fault = await faultOf(resolveProvider('npu', both));
+  const fault = await faultOf(() => resolveProvider('npu', both));
   assert.is(fault.code, 'PROVIDER_UNAVAILABLE');
   assert.match(fault.message, 'npu: no /dev/davinci0');
   assert.is(fault.hint, 'install the driver');
 });
 
 providers('with nothing usable auto says what each one lacks', async () => {
-  const fault = await faultOf(resolveProvider('auto', { npu: refusing, other: refusing }));
+  const fault = await faultOf(() => resolveProvider('auto', { npu: refusing, other: refusing }));
   assert.is(fault.code, 'PROVIDER_UNAVAILABLE');
   assert.match(fault.message, /npu: .*other: /);
 });
 
 providers('an unknown name is answered with the known ones', async () => {
   for (const name of ['gpu', 'toString', '']) {
-    const fault = await faultOf(resolveProvider(name));
+    const fault = await faultOf(() => resolveProvider(name));
     assert.is(fault.code, 'PROVIDER_UNKNOWN');
     assert.match(fault.message, 'auto, cpu');
   }

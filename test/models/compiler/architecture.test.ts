@@ -2,26 +2,16 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fault } from '../../../daemon/faults.ts';
 import { readArchitecture } from '../../../models/compiler/architecture.ts';
+import { faultFrom } from '../../faults.ts';
 import { embeddedModelDir } from '../../golden.ts';
 import { temporaryDir } from '../../graph-files.ts';
 import { unlike, writeSmallWhisper } from '../../small-whisper.ts';
 
 const architecture = suite('architecture');
 
-function faultOf(run: () => unknown): Fault {
-  try {
-    run();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault, nothing was thrown');
-}
-
 const refused = (change: Parameters<typeof writeSmallWhisper>[2]) => {
-  const fault = faultOf(() => readArchitecture(writeSmallWhisper(temporaryDir(), unlike, change)));
+  const fault = faultFrom(() => readArchitecture(writeSmallWhisper(temporaryDir(), unlike, change)));
   return `${fault.code}: ${fault.message}`;
 };
 
@@ -107,12 +97,12 @@ architecture('numbers that cannot be are refused', () => {
 architecture('missing and broken files are told apart', () => {
   const dir = writeSmallWhisper(temporaryDir(), unlike);
   writeFileSync(path.join(dir, 'config.json'), '{');
-  assert.is(faultOf(() => readArchitecture(dir)).code, 'MODEL_INVALID');
+  assert.is(faultFrom(() => readArchitecture(dir)).code, 'MODEL_INVALID');
   rmSync(path.join(dir, 'config.json'));
-  assert.is(faultOf(() => readArchitecture(dir)).code, 'MODEL_MISSING');
+  assert.is(faultFrom(() => readArchitecture(dir)).code, 'MODEL_MISSING');
   const other = writeSmallWhisper(temporaryDir(), unlike);
   rmSync(path.join(other, 'tokenizer.json'));
-  assert.match(faultOf(() => readArchitecture(other)).message, 'tokenizer.json');
+  assert.match(faultFrom(() => readArchitecture(other)).message, 'tokenizer.json');
 });
 
 architecture.run();

@@ -11,9 +11,9 @@ import {
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fault } from '../../../daemon/faults.ts';
 import { compile, findOrCompile } from '../../../models/compiler/compile.ts';
 import { openCompiled } from '../../../models/compiler/compiled.ts';
+import { faultFrom } from '../../faults.ts';
 import { embeddedModelDir } from '../../golden.ts';
 import { temporaryDir } from '../../graph-files.ts';
 import { unlike, writeSmallWhisper } from '../../small-whisper.ts';
@@ -21,16 +21,6 @@ import { unlike, writeSmallWhisper } from '../../small-whisper.ts';
 const compiler = suite('compile');
 /** Compiles in a tenth of the time. */
 const smallDir = writeSmallWhisper(temporaryDir(), { ...unlike, tied: true });
-
-function faultOf(run: () => unknown): Fault {
-  try {
-    run();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault, nothing was thrown');
-}
 
 compiler('compiles once, then finds what it made, and compiles again when anything differs', () => {
   const dir = path.join(temporaryDir(), 'out');
@@ -93,25 +83,25 @@ compiler('a damaged file is named with both hashes; compiling to the place mends
   const bytes = readFileSync(file);
   bytes.writeUInt8(bytes.readUInt8(1000) ^ 1, 1000);
   writeFileSync(file, bytes);
-  const fault = faultOf(() => openCompiled(dir));
+  const fault = faultFrom(() => openCompiled(dir));
   assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
   assert.match(
     fault.message,
     new RegExp(`decoder.bin has sha256 [0-9a-f]{64}, .*${model.files['decoder.bin']?.sha256}`),
   );
-  assert.is(faultOf(() => findOrCompile(smallDir, [dir])).code, 'MODEL_CHECKSUM_MISMATCH');
+  assert.is(faultFrom(() => findOrCompile(smallDir, [dir])).code, 'MODEL_CHECKSUM_MISMATCH');
   assert.is(compile(smallDir, dir).cached, false);
   openCompiled(dir);
   appendFileSync(file, '\0');
-  assert.match(faultOf(() => openCompiled(dir)).message, /bytes instead of/);
+  assert.match(faultFrom(() => openCompiled(dir)).message, /bytes instead of/);
 });
 
 compiler('no compiled model, or one of another format, is missing', () => {
   const dir = temporaryDir();
-  assert.is(faultOf(() => openCompiled(dir)).code, 'MODEL_MISSING');
+  assert.is(faultFrom(() => openCompiled(dir)).code, 'MODEL_MISSING');
   for (const text of ['', 'null', '{"format":1}', '{"format":99,"files":{}}']) {
     writeFileSync(path.join(dir, 'compiled.json'), text);
-    assert.is(faultOf(() => openCompiled(dir)).code, 'MODEL_MISSING');
+    assert.is(faultFrom(() => openCompiled(dir)).code, 'MODEL_MISSING');
   }
   const hostile = {
     format: 1,
@@ -121,7 +111,7 @@ compiler('no compiled model, or one of another format, is missing', () => {
     files: { '../x': { bytes: 0, sha256: '0'.repeat(64) } },
   };
   writeFileSync(path.join(dir, 'compiled.json'), JSON.stringify(hostile));
-  assert.is(faultOf(() => openCompiled(dir)).code, 'MODEL_MISSING');
+  assert.is(faultFrom(() => openCompiled(dir)).code, 'MODEL_MISSING');
 });
 
 compiler('what an interrupted compilation left is removed once it is old', () => {
@@ -137,13 +127,13 @@ compiler('what an interrupted compilation left is removed once it is old', () =>
 compiler('a place that cannot be written to is a fault with a way out', () => {
   const file = path.join(temporaryDir(), 'file');
   writeFileSync(file, '');
-  const fault = faultOf(() => compile(smallDir, path.join(file, 'out')));
+  const fault = faultFrom(() => compile(smallDir, path.join(file, 'out')));
   assert.is(fault.code, 'MODEL_CACHE_UNWRITABLE');
   assert.match(fault.message, path.join(file, 'out'));
 });
 
 compiler('unknown matrices and formats are refused', () => {
-  const refused = (options: object) => faultOf(() => compile(smallDir, '/nowhere/out', options));
+  const refused = (options: object) => faultFrom(() => compile(smallDir, '/nowhere/out', options));
   assert.match(
     refused({ exceptions: { 'encoder.9.upp': 'fp32' } }).message,
     "no matrix is called 'encoder.9.upp'",

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fault } from '../../../daemon/faults.ts';
 import { compile } from '../../../models/compiler/compile.ts';
 import { openPrepared } from '../../../models/compiler/prepared.ts';
+import { faultFrom } from '../../faults.ts';
 
 const embeddedDir = path.join(import.meta.dirname, '../../../../models/embedded');
 
@@ -23,16 +23,6 @@ function setUp(): { readonly modelDir: string; readonly cacheDir: string; readon
   };
 }
 
-function faultOf(attempt: () => unknown): Fault {
-  try {
-    attempt();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault');
-}
-
 prepared('compiles once, and opens what it made afterwards', () => {
   const { modelDir, cacheDir, remove } = setUp();
   const first = openPrepared(modelDir, [cacheDir]);
@@ -45,7 +35,7 @@ prepared(
   () => {
     const { modelDir, cacheDir, remove } = setUp();
     appendFileSync(path.join(modelDir, 'model.safetensors'), 'x');
-    const fault = faultOf(() => openPrepared(modelDir, [cacheDir]));
+    const fault = faultFrom(() => openPrepared(modelDir, [cacheDir]));
     assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
     assert.match(fault.message, /model\.safetensors has sha256 [0-9a-f]{64}.* says [0-9a-f]{64}/);
     remove();
@@ -64,7 +54,7 @@ prepared('damaged graphs are refused with both hashes', () => {
   const { modelDir, cacheDir, remove } = setUp();
   compile(modelDir, cacheDir);
   appendFileSync(path.join(cacheDir, 'encoder.bin'), 'x');
-  const fault = faultOf(() => openPrepared(modelDir, [cacheDir]));
+  const fault = faultFrom(() => openPrepared(modelDir, [cacheDir]));
   assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
   assert.match(fault.message, /encoder\.bin has sha256 [0-9a-f]{64}/);
   remove();

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Fault } from '../../../daemon/faults.ts';
 import { openSafetensors } from '../../../models/compiler/safetensors.ts';
+import { faultFrom } from '../../faults.ts';
 import { temporaryDir } from '../../graph-files.ts';
 import { randomFrom } from '../../random.ts';
 
@@ -25,16 +26,6 @@ function modelWith(files: Record<string, Uint8Array | string>): string {
   mkdirSync(dir);
   for (const [name, content] of Object.entries(files)) writeFileSync(path.join(dir, name), content);
   return dir;
-}
-
-function faultOf(run: () => unknown): Fault {
-  try {
-    run();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault, nothing was thrown');
 }
 
 const tensor = (dtype: string, shape: unknown, begin: unknown, end: unknown) => ({
@@ -88,7 +79,7 @@ safetensors('shards are found through their index', () => {
   const escaping = modelWith({
     'model.safetensors.index.json': JSON.stringify({ weight_map: { a: '../one.safetensors' } }),
   });
-  assert.match(faultOf(() => openSafetensors(escaping)).message, 'same directory');
+  assert.match(faultFrom(() => openSafetensors(escaping)).message, 'same directory');
 });
 
 const eight = new Uint8Array(8);
@@ -127,14 +118,14 @@ const hostile: [string, Uint8Array, RegExp][] = [
 
 for (const [what, bytes, message] of hostile) {
   safetensors(`${what} is refused`, () => {
-    const fault = faultOf(() => openSafetensors(modelWith({ 'model.safetensors': bytes })));
+    const fault = faultFrom(() => openSafetensors(modelWith({ 'model.safetensors': bytes })));
     assert.is(fault.code, 'MODEL_INVALID');
     assert.match(fault.message, message);
   });
 }
 
 safetensors('a directory without weights says what was expected', () => {
-  assert.is(faultOf(() => openSafetensors(modelWith({}))).code, 'MODEL_MISSING');
+  assert.is(faultFrom(() => openSafetensors(modelWith({}))).code, 'MODEL_MISSING');
 });
 
 safetensors('damaged headers are refused or read, never another error (1 s, seeded)', () => {

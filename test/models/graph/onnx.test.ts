@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Fault } from '../../../daemon/faults.ts';
 import { decodeModel, encodeModel, type OnnxModel } from '../../../models/graph/onnx.ts';
 import { MessageWriter, readFields } from '../../../models/graph/protobuf.ts';
+import { faultFrom } from '../../faults.ts';
 import { randomFrom } from '../../random.ts';
 
 const onnx = suite('onnx');
@@ -62,16 +63,6 @@ const everything: OnnxModel = {
   },
 };
 
-function faultOf(run: () => unknown): Fault {
-  try {
-    run();
-  } catch (thrown) {
-    if (thrown instanceof Fault) return thrown;
-    throw thrown;
-  }
-  throw new Error('expected a fault, nothing was thrown');
-}
-
 onnx('what is written is read back equal', () => {
   assert.equal(decodeModel(encodeModel(everything)), everything);
 });
@@ -104,7 +95,7 @@ onnx('a tensor whose bytes do not fit its shape is named', () => {
     data: { kind: 'inline', bytes: new Uint8Array(7) },
   };
   const broken = { ...everything, graph: { ...everything.graph, initializers: [tensor] } } as OnnxModel;
-  const fault = faultOf(() => decodeModel(encodeModel(broken)));
+  const fault = faultFrom(() => decodeModel(encodeModel(broken)));
   assert.is(fault.code, 'MODEL_INVALID');
   assert.match(fault.message, 'tensor short has 7 bytes, its shape [2] needs 8');
 });
@@ -118,7 +109,7 @@ onnx('external data may not leave the directory of the model', () => {
       data: { kind: 'external', location, offset: 0, byteLength: 4 },
     };
     const broken = { ...everything, graph: { ...everything.graph, initializers: [tensor] } } as OnnxModel;
-    assert.match(faultOf(() => decodeModel(encodeModel(broken))).message, 'outside the model');
+    assert.match(faultFrom(() => decodeModel(encodeModel(broken))).message, 'outside the model');
   }
 });
 
@@ -129,19 +120,19 @@ onnx('nested without end is refused before the stack is', () => {
     graph = new MessageWriter().message(1, new MessageWriter().string(4, 'If').message(5, attribute));
   }
   const bytes = new MessageWriter().message(7, graph).message(8, new MessageWriter().int(2, 1)).finish();
-  assert.match(faultOf(() => decodeModel(bytes)).message, 'nested');
+  assert.match(faultFrom(() => decodeModel(bytes)).message, 'nested');
 });
 
 onnx('a length near 2^64 does not wrap into range', () => {
   const bytes = Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0, 0);
-  assert.match(faultOf(() => [...readFields(bytes)]).message, 'past the end');
+  assert.match(faultFrom(() => [...readFields(bytes)]).message, 'past the end');
 });
 
 onnx('every truncation is a fault, never a crash or a model', () => {
   // the operator set is the last field: without it there is no model
   const bytes = encodeModel({ ...everything, metadata: {}, opsets: { '': 20 } });
   for (let length = 0; length < bytes.length; length++) {
-    assert.is(faultOf(() => decodeModel(bytes.subarray(0, length))).code, 'MODEL_INVALID');
+    assert.is(faultFrom(() => decodeModel(bytes.subarray(0, length))).code, 'MODEL_INVALID');
   }
 });
 
