@@ -14,7 +14,7 @@ import type { Session, Tensor } from '../../providers/provider.ts';
 import { smallestShape } from '../fixtures/random-whisper.ts';
 import { script, scriptTokens, specialTokens, writeCheckpoint } from './checkpoint.ts';
 import { writeGgml } from './ggml.ts';
-import { harkd } from './harkd.ts';
+import { harkd, harkdInt8 } from './harkd.ts';
 import type { PeerFiles } from './peer.ts';
 import { plainOptimised, plainUnoptimised } from './plain.ts';
 import { sherpaFitted } from './sherpa.ts';
@@ -72,7 +72,7 @@ async function listen(step: (tokens: Tensor) => Promise<Tensor>): Promise<number
 
 const sound = Float32Array.from({ length: 32_000 }, (_, i) => Math.sin(i / 9) / 3);
 
-for (const peer of [harkd, plainOptimised, plainUnoptimised]) {
+for (const peer of [harkd, harkdInt8, plainOptimised, plainUnoptimised]) {
   test(`${peer.name} says what the checkpoint says`, async () => {
     await peer.prepare(files);
     const { text, tokens } = await (await peer.open(files)).hear(sound);

@@ -1,7 +1,7 @@
 /** Everybody who is measured, harkd first. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { harkd } from './harkd.ts';
+import { harkd, harkdInt8 } from './harkd.ts';
 import type { Peer } from './peer.ts';
 import { plainOptimised, plainUnoptimised } from './plain.ts';
 import { sherpaDefault, sherpaFitted } from './sherpa.ts';
@@ -28,6 +28,7 @@ export function packageVersion(packagesDir: string, name: string): string | unde
 
 export const entries: readonly Entry[] = [
   { ...harkd, needs: undefined },
+  { ...harkdInt8, needs: undefined },
   { ...whisperCppFitted, needs: 'whisper-cli' },
   { ...whisperCppDefault, needs: 'whisper-cli' },
   { ...sherpaFitted, needs: 'sherpa-onnx-node' },
