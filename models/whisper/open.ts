@@ -30,7 +30,9 @@ export async function openModel(options: ModelOptions): Promise<Whisper> {
   const { shape } = compiled;
   const defaults = { ...readCard(compiled.dir)?.decoding, ...options.defaults };
   // cheap and likely to find fault: before any graph is loaded
-  const tokenizer = readTokenizer(readText(compiled.dir, 'tokenizer.json'), shape.vocabularySize);
+  const tokenizer = readTokenizer(readText(compiled.dir, 'tokenizer.json'), shape.vocabularySize, {
+    merges: 'later',
+  });
   const generation = readGeneration(compiled);
   const encoder = await provider.open(compiled.encoderPath, { threads, optimize: 'none' });
   try {
