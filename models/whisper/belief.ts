@@ -21,6 +21,10 @@ export type DecodingDefaults = {
   readonly maxNoSpeechProb: number;
   /** A text with a lower average is withheld. */
   readonly minAvgLogProb: number;
+  /** Texts followed at once at temperature 0: 1 is greedy. */
+  readonly beamSize: number;
+  /** What each token of a key term is worth, as a natural logarithm. */
+  readonly keyTermBonus: number;
 };
 
 export const whisperDefaults: DecodingDefaults = {
@@ -30,6 +34,8 @@ export const whisperDefaults: DecodingDefaults = {
   retryBelowLogProb: -1,
   maxNoSpeechProb: 0.6,
   minAvgLogProb: -1,
+  beamSize: 1,
+  keyTermBonus: 1,
 };
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
@@ -42,6 +48,8 @@ const fits: { readonly [Name in keyof DecodingDefaults]: (value: unknown) => boo
   retryBelowLogProb: (value) => isNumber(value) && value <= 0,
   maxNoSpeechProb: (value) => isNumber(value) && value >= 0 && value <= 1,
   minAvgLogProb: (value) => isNumber(value) && value <= 0,
+  beamSize: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10,
+  keyTermBonus: (value) => isNumber(value) && value >= 0 && value <= 10,
 };
 
 /** Whether a card's word on decoding names only settings there are, with values they can have. */
@@ -61,7 +69,7 @@ export type Heard = {
   readonly noSpeechProb: number | undefined;
 };
 
-export type ListenOptions = Pick<AttemptOptions, 'timestampRules' | 'maxTokens'> & {
+export type ListenOptions = Pick<AttemptOptions, 'timestampRules' | 'maxTokens' | 'keyTerms'> & {
   readonly defaults: DecodingDefaults;
   readonly seed: number;
   readonly decode: (tokens: readonly number[]) => string;
@@ -95,13 +103,21 @@ function likeliest(all: readonly Heard[], defaults: DecodingDefaults): Heard {
  * takes the last, which at temperature 1 is the wildest).
  */
 export async function listen(decoding: Decoding, options: ListenOptions): Promise<Heard> {
-  const { decode, defaults, maxTokens, seed, timestampRules } = options;
+  const { decode, defaults, keyTerms, maxTokens, seed, timestampRules } = options;
+  const { beamSize } = defaults;
   const uniform = seededUniform(seed);
   const all: Heard[] = [];
   for (const temperature of defaults.temperatures) {
     const atThis: Heard[] = [];
     do {
-      const attempt = await decoding.attempt({ temperature, uniform, timestampRules, maxTokens });
+      const attempt = await decoding.attempt({
+        temperature,
+        uniform,
+        timestampRules,
+        maxTokens,
+        beamSize,
+        keyTerms,
+      });
       const text = decode(attempt.tokens).trim();
       const noSpeechProb = await decoding.noSpeechProb();
       atThis.push({ attempt, temperature, text, compressionRatio: compressionRatio(text), noSpeechProb });

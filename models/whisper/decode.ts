@@ -5,11 +5,13 @@
  * before wrote. Nothing is allocated in a step: tensors are made once and written in place.
  */
 import type { Session, Tensor } from '../../providers/provider.ts';
+import { searchBeam } from './beam-search.ts';
 import type { WhisperShape } from './graphs.ts';
+import type { KeyTerms } from './key-terms.ts';
 import type { Prompt } from './prompt.ts';
 import { endsInLoop } from './repetition.ts';
 import { argMax, drawToken, logProbAt } from './sampling.ts';
-import { createSelfCache, growSelfCache, type SelfCache } from './self-cache.ts';
+import { copySelfCache, createSelfCache, growSelfCache, type SelfCache } from './self-cache.ts';
 import { applyTimestampRules, type TimestampRules } from './timestamp-rules.ts';
 
 /** One text the decoder came up with. */
@@ -32,7 +34,17 @@ export type AttemptOptions = {
   readonly timestampRules: TimestampRules | undefined;
   /** Sampled tokens at most, end-of-text not counted. */
   readonly maxTokens: number;
+  /** Texts followed at once at temperature 0; left out, 1. */
+  readonly beamSize?: number;
+  /** Made likelier at temperature 0, in a beam of at least `keyTermBeam`. */
+  readonly keyTerms?: KeyTerms | undefined;
 };
+
+/**
+ * A term is worth its bonus only once it is complete; until then, the text without it has to be kept as well. With
+ * fewer than this, a term that begins unlikely falls out of the beam before it ends (docs/decoding.md).
+ */
+export const keyTermBeam = 4;
 
 export type DecodingInput = {
   readonly decoder: Session;
@@ -139,6 +151,8 @@ export class Decoding {
     const { prompt, shape, endOfText } = this.#input;
     const promptTokens = prompt.tokens.length;
     const maxTokens = Math.min(options.maxTokens, shape.maxTextTokens - promptTokens);
+    const beamSize = Math.max(options.beamSize ?? 1, options.keyTerms === undefined ? 1 : keyTermBeam);
+    if (options.temperature === 0 && beamSize > 1) return this.#search({ ...options, maxTokens, beamSize });
     const inGraph = options.temperature === 0 && options.timestampRules === undefined;
     const tokens: number[] = [];
     const logProbs: number[] = [];
@@ -164,6 +178,43 @@ export class Decoding {
     }
     const ended = endsInLoop(tokens) ? 'loop' : 'budget';
     return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
+  }
+
+  /** One attempt with several texts at once; whichever cache is used last holds the prompt as well. */
+  async #search(options: AttemptOptions & { readonly beamSize: number }): Promise<Attempt> {
+    const { prompt, endOfText } = this.#input;
+    const { timestampRules, keyTerms, maxTokens, beamSize } = options;
+    const firstLogits = (await this.promptLogits()).slice();
+    const { tokens, logProbs, sum, ended } = await searchBeam<SelfCache>(
+      {
+        step: async (cache, texts) => {
+          this.#useCache(cache);
+          const position = prompt.tokens.length + texts.length - 1;
+          const logits = await this.#stepWithLogits(texts.at(-1) as number, position, later);
+          return { cache: this.#cache, logits };
+        },
+        copy: copySelfCache,
+      },
+      firstLogits,
+      this.#cache,
+      {
+        beamSize,
+        endOfText,
+        maxTokens,
+        keyTerms,
+        firstNoText: timestampRules?.firstTimestamp ?? Number.POSITIVE_INFINITY,
+        restrict: (logits, sampled) => {
+          if (timestampRules !== undefined) applyTimestampRules(logits, sampled, timestampRules);
+        },
+      },
+    );
+    return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
+  }
+
+  #useCache(cache: SelfCache): void {
+    if (cache === this.#cache) return;
+    this.#cache = cache;
+    this.#bindCache();
   }
 
   /** Feeds the whole prompt at once. */

@@ -52,3 +52,15 @@ export function growSelfCache(cache: SelfCache, shape: WhisperShape, tokens: num
   }
   return grown;
 }
+
+/** The same again, in memory of its own: in that of `discarded` where it is as large. */
+export function copySelfCache(cache: SelfCache, discarded: SelfCache | undefined): SelfCache {
+  const reused = discarded?.capacity === cache.capacity ? discarded : undefined;
+  const tensors: Record<string, Tensor<'float32'>> = {};
+  for (const [name, { dims, data }] of Object.entries(cache.tensors)) {
+    const into = reused?.tensors[name];
+    into?.data.set(data);
+    tensors[name] = into ?? { type: 'float32', dims, data: data.slice() };
+  }
+  return { capacity: cache.capacity, tensors };
+}

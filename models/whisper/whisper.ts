@@ -6,6 +6,7 @@ import type { Session, Tensor } from '../../providers/provider.ts';
 import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
 import { Decoding, type DecodingInput, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
+import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
 import {
   type GenerationConfig,
   type Languages,
@@ -25,6 +26,10 @@ export type TranscribeOptions = {
   readonly timestamps?: boolean;
   /** What was said before, or words to expect; a model without `<|startofprev|>` does not look at it. */
   readonly previousText?: string;
+  /** Names and words to expect: where the sound allows them, they are heard (key-terms.ts). */
+  readonly keyTerms?: readonly string[];
+  /** Where `language` is left out: which ones to listen for. Left out or empty, all the model knows. */
+  readonly candidates?: readonly string[];
   /** Sampling is reproducible: the same sound, options and seed give the same text. Default 0. */
   readonly seed?: number;
 };
@@ -73,6 +78,13 @@ export function openWhisper(parts: WhisperParts): Whisper {
   const defaults = { ...whisperDefaults, ...parts.defaults };
   const languages = readLanguages(generation, special, shape);
   const maxSamples = shape.maxAudioFrames * samplesPerAudioFrame;
+  const termsOf = new WeakMap<readonly string[], { readonly terms: KeyTerms | undefined }>();
+  const keyTermsOf = (words: readonly string[] | undefined): KeyTerms | undefined => {
+    if (words === undefined) return undefined;
+    const known = termsOf.get(words) ?? { terms: buildKeyTerms(words, tokenizer, defaults.keyTermBonus) };
+    termsOf.set(words, known);
+    return known.terms;
+  };
   const crossNames = encoder.outputNames.filter((name) => name.startsWith('cross_'));
 
   const transcribe = async (
@@ -83,7 +95,10 @@ export function openWhisper(parts: WhisperParts): Whisper {
     if (samples.length > maxSamples) {
       throw new RangeError(`${samples.length} samples, the model takes ${maxSamples}`);
     }
-    if (language !== undefined) requireKnown('language', language, languages.codes);
+    const candidates = options.candidates?.length ? options.candidates : languages.codes;
+    for (const code of language === undefined ? candidates : [language]) {
+      requireKnown('language', code, languages.codes);
+    }
     requireKnown('task', task, languages.tasks);
 
     const startedAtMs = performance.now();
@@ -91,7 +106,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
     const encodedAtMs = performance.now();
 
     const input = { decoder, shape, endOfText: special.endOfText, cross };
-    const spoken = language ?? (await detectLanguage(languages, special, input));
+    const spoken = language ?? (await detectLanguage(candidates, languages, special, input));
     const firstTimestamp = options.timestamps === true ? special.firstTimestamp : undefined;
     const prompt = buildPrompt(
       special,
@@ -107,6 +122,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
       defaults,
       seed: options.seed ?? 0,
       decode: tokenizer.decode,
+      keyTerms: keyTermsOf(options.keyTerms),
       maxTokens: spareTokens + Math.ceil((samples.length / samplesPerSecond) * tokensPerSecond),
       timestampRules:
         firstTimestamp === undefined
@@ -167,14 +183,15 @@ function toPcm(samples: Float32Array): Tensor<'float32'> {
 
 /** The only language there is, or the likeliest after `<|startoftranscript|>`: one more run of the prompt. */
 async function detectLanguage(
-  { codes, tokenOf }: Languages,
+  candidates: readonly string[],
+  { tokenOf }: Languages,
   { startOfTranscript }: SpecialTokens,
   input: Omit<DecodingInput, 'prompt'>,
 ): Promise<string> {
-  if (tokenOf === undefined || codes.length === 1) return codes[0] as string;
+  if (tokenOf === undefined || candidates.length === 1) return candidates[0] as string;
   const prompt = { tokens: [startOfTranscript], startRow: 0 };
-  const token = await likeliestNext({ ...input, prompt }, [...tokenOf.values()]);
-  return codes.find((code) => tokenOf.get(code) === token) as string;
+  const tokens = candidates.map((code) => tokenOf.get(code) as number);
+  return candidates[tokens.indexOf(await likeliestNext({ ...input, prompt }, tokens))] as string;
 }
 
 /** Whisper's text begins with a space, and so does what comes before it. */
