@@ -6,7 +6,7 @@
  * Segments are found again by where they lie, and recognising is reproducible. So it does no harm if two processes
  * write to one journal, or if a segment is in it twice.
  */
-import { closeSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs';
 import { Fault } from './faults.ts';
 import type { FileSegment } from './formats.ts';
 import { outputFault, writeWhole } from './replace-file.ts';
@@ -96,6 +96,8 @@ type TakenUp = Pick<Journal, 'finished' | 'startedOver'> & {
 function takeUp(file: string, subject: JournalSubject): TakenUp {
   let bytes: Buffer;
   try {
+    // a device may have no end
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw foreign(file);
     bytes = readFileSync(file);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw outputFault(thrown, file);
@@ -105,8 +107,7 @@ function takeUp(file: string, subject: JournalSubject): TakenUp {
   const [header, ...segments] = lines;
   if (bytes.length === 0) return { finished: [], startedOver: undefined, soundBytes: 0 };
   if (header === undefined || !isHeader(header.value)) {
-    const hint = 'move it away, or give another --output: what is kept until the end would be written there';
-    throw new Fault('OUTPUT_UNWRITABLE', `${file} is there and was not written by harkd`, hint);
+    throw foreign(file);
   }
   const startedOver = whyStartOver(header.value, subject);
   if (startedOver !== undefined) return { finished: [], startedOver, soundBytes: 0 };
@@ -118,6 +119,11 @@ function takeUp(file: string, subject: JournalSubject): TakenUp {
     soundBytes = endByte;
   }
   return { finished, startedOver: undefined, soundBytes };
+}
+
+function foreign(file: string): Fault {
+  const hint = 'move it away, or give another --output: what is kept until the end would be written there';
+  return new Fault('OUTPUT_UNWRITABLE', `${file} is there and was not written by harkd`, hint);
 }
 
 type Line = { readonly value: unknown; readonly endByte: number };

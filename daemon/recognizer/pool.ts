@@ -4,20 +4,20 @@
  * process costs its load time and its memory, so there is one only while enough sound waits to be worth it.
  */
 import { type Deferred, deferred } from '../deferred.ts';
-import { type Recognition, type Segment, sampleRateHz } from '../events.ts';
+import { type Recognition, sampleRateHz, type Utterance } from '../events.ts';
 import type { SupervisedRecognizer } from './client.ts';
 import type { LoadedModel } from './messages.ts';
 
 export type RecognizerPool = {
   /** As `SupervisedRecognizer.loaded`, of the first. */
   readonly loaded: Promise<LoadedModel>;
-  /** Takes any number of segments at once; started in order, answered as each is done. */
-  readonly transcribe: (segment: Segment) => Promise<Recognition>;
+  /** Takes any number of utterances at once; started in order, answered as each is done. */
+  readonly transcribe: (utterance: Utterance) => Promise<Recognition>;
   readonly pids: () => readonly number[];
   readonly close: () => Promise<void>;
 };
 
-type Work = { readonly segment: Segment; readonly answer: Deferred<Recognition> };
+type Work = { readonly utterance: Utterance; readonly answer: Deferred<Recognition> };
 
 /** A second of a core loads a model; half a minute of sound is seconds of work for all but the smallest. */
 const startAboveS = 30;
@@ -38,8 +38,8 @@ export function recognizerPool(start: () => SupervisedRecognizer, most: number):
         await new Promise<void>((wake) => idle.push(wake));
         continue;
       }
-      waitingSamples -= next.segment.samples.length;
-      await recognizer.transcribe(next.segment).then(next.answer.resolve, next.answer.reject);
+      waitingSamples -= next.utterance.samples.length;
+      await recognizer.transcribe(next.utterance).then(next.answer.resolve, next.answer.reject);
     }
   }
 
@@ -60,10 +60,10 @@ export function recognizerPool(start: () => SupervisedRecognizer, most: number):
   const first = grow();
   return {
     loaded: first.loaded,
-    transcribe(segment) {
+    transcribe(utterance) {
       const answer = deferred<Recognition>();
-      waiting.push({ segment, answer });
-      waitingSamples += segment.samples.length;
+      waiting.push({ utterance, answer });
+      waitingSamples += utterance.samples.length;
       if (recognizers.length < most && waitingSamples > startAboveS * sampleRateHz) grow();
       wakeAll();
       return answer.promise;

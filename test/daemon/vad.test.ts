@@ -6,14 +6,16 @@ import * as assert from 'uvu/assert';
 import type { Frame } from '../../daemon/events.ts';
 import { frameSamples } from '../../daemon/events.ts';
 import type { Vad } from '../../daemon/vad.ts';
-import { openSileroVad } from '../../daemon/vad.ts';
+import { openSileroSequence, openSileroVad } from '../../daemon/vad.ts';
 import { sileroSha256 } from '../../models/vad/bring.ts';
 import { provider as cpu } from '../../providers/cpu.ts';
+import { randomFrom } from '../random.ts';
 import { announceSkip } from '../skip.ts';
 import { inFrames, soundOf } from './sound.ts';
 
 const rootDir = path.join(import.meta.dirname, '../../..');
 const compiledGraph = path.join(rootDir, 'dist/models/vad/silero-vad-v6.onnx');
+const sequenceGraph = path.join(rootDir, 'dist/models/vad/silero-vad-v6-sequence.onnx');
 const publishedGraph = createRequire(import.meta.url).resolve('@ricky0123/vad-web/dist/silero_vad_v6.onnx');
 const goldenDir = path.join(rootDir, 'test/golden');
 
@@ -114,6 +116,32 @@ test('a short last frame is heard as if silence followed', async () => {
   padded.set(sound);
   const expected = await probabilities(vad, inFrames(padded));
   assert.equal(await probabilities(vad, inFrames(sound)), expected);
+});
+
+test('many frames in a run give the same, however they are cut into runs', async () => {
+  const sequence = await openSileroSequence(sequenceGraph, cpu.open);
+  const random = randomFrom(16);
+  for (const name of Object.keys(reference.recordings)) {
+    // with a short last frame; each recording starts afresh at sample 0
+    const frames = [...inFrames((await recording(name)).subarray(0, -100))];
+    const heard: number[] = [];
+    while (heard.length < frames.length) {
+      const count = 1 + Math.floor(random() * 64);
+      heard.push(...(await sequence.detectSpeech(frames.slice(heard.length, heard.length + count))));
+    }
+    assertNear(heard, await probabilities(vad, frames), name, 1e-5);
+    const whole = frames.length - 1;
+    assertNear(heard.slice(0, whole), (reference.recordings[name] ?? []).slice(0, whole), name, 5e-5);
+  }
+  const [first, , third] = [...inFrames(await recording('g1.wav'))] as [Frame, Frame, Frame];
+  try {
+    await sequence.detectSpeech([first, third]);
+    assert.unreachable('a gap was not noticed');
+  } catch (error) {
+    assert.match(String(error), /frame 1 starts at 1024, 512 expected/);
+  }
+  assert.is((await sequence.detectSpeech([])).length, 0);
+  await sequence.close();
 });
 
 test('a frame that is too long is refused', async () => {
