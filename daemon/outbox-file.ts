@@ -55,7 +55,7 @@ export async function openFileOutbox(options: FileOutboxOptions): Promise<Opened
   const { directory } = options;
   let release: (() => void) | undefined;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeFolder(directory);
     await chmod(directory, 0o700);
     release = takeLock(path.join(directory, 'lock'));
     const found = await readSegments(directory);
@@ -63,6 +63,21 @@ export async function openFileOutbox(options: FileOutboxOptions): Promise<Opened
   } catch (error) {
     release?.();
     throw diskFault(error, directory);
+  }
+}
+
+/** Not `recursive`: where making a folder is ENOENT although its parent is there (in /proc), Node 20 tries for ever. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = (): Promise<void> => mkdir(folder, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const parent = path.dirname(folder);
+    if (code !== 'ENOENT' || parent === folder) throw error;
+    await makeFolder(parent);
+    await make();
   }
 }
 
