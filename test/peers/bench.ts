@@ -108,20 +108,56 @@ const present = chosen.filter(({ name }) => !skipped.some((one) => one.name === 
 const core = has('taskset') ? argv.core : undefined;
 if (core === undefined) say('taskset is missing: nobody is pinned to a core');
 
+const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+  version: string;
+  dependencies: Record<string, string>;
+};
+const shortened = (_key: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(6)) : value;
+
 const samples = readSpeech();
 const threads = 1;
+const at = new Date().toISOString();
+const base = path.join(argv.out, `peers-${at.slice(0, 10)}`);
+const given = process.argv.slice(2);
 const loadBefore = readLoad();
 const shapes: ShapeResult[] = [];
+
+/** After every shape: a large one may be more than somebody waits for. */
+function writeReport(): void {
+  const report: Report = {
+    at,
+    command: ['npm run bench:peers', ...(given.length > 0 ? ['--'] : []), ...given].join(' '),
+    harkd: manifest.version,
+    commit: git('rev-parse', '--short', 'HEAD'),
+    machine: readSurroundings(),
+    core,
+    threads,
+    processes: argv.processes,
+    rounds: argv.rounds,
+    load: { before: loadBefore, after: readLoad() },
+    versions: {
+      'onnxruntime-node': manifest.dependencies['onnxruntime-node'] ?? '',
+      ...Object.fromEntries(
+        Object.keys(packages).map((name) => [name, packageVersion(cacheDir, name) ?? 'not installed']),
+      ),
+    },
+    skipped,
+    soundMs: soundSeconds * 1000,
+    shapes,
+  };
+  mkdirSync(argv.out, { recursive: true });
+  writeFileSync(`${base}.json`, `${JSON.stringify(report, shortened, 1)}\n`);
+  writeFileSync(`${base}.md`, renderReport(report));
+}
+
 for (const shape of argv.shape) {
   const workDir = path.join(cacheDir, `${shape}-${filesVersion}`);
-  const files: PeerFiles = {
-    modelDir: path.join(workDir, 'checkpoint'),
-    workDir,
-    packagesDir: cacheDir,
-    threads,
-  };
-  mkdirSync(files.modelDir, { recursive: true });
-  writeCheckpoint(files.modelDir, publishedShapes[shape]);
+  const modelDir = path.join(workDir, 'checkpoint');
+  const files: PeerFiles = { modelDir, workDir, packagesDir: cacheDir, threads };
+  mkdirSync(modelDir, { recursive: true });
+  writeCheckpoint(modelDir, publishedShapes[shape]);
   for (const entry of present) {
     say(`${shape}: files of ${entry.name}`);
     await entry.prepare(files);
@@ -136,42 +172,7 @@ for (const shape of argv.shape) {
     onProgress: (doing) => say(`${shape}: ${doing}`),
   });
   shapes.push({ shape, peers });
+  writeReport();
 }
-
-const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-  version: string;
-  dependencies: Record<string, string>;
-};
-const at = new Date().toISOString();
-const report: Report = {
-  at,
-  command: ['npm run bench:peers', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
-    ' ',
-  ),
-  harkd: manifest.version,
-  commit: git('rev-parse', '--short', 'HEAD'),
-  machine: readSurroundings(),
-  core,
-  threads,
-  processes: argv.processes,
-  rounds: argv.rounds,
-  load: { before: loadBefore, after: readLoad() },
-  versions: {
-    'onnxruntime-node': manifest.dependencies['onnxruntime-node'] ?? '',
-    ...Object.fromEntries(
-      Object.keys(packages).map((name) => [name, packageVersion(cacheDir, name) ?? 'not installed']),
-    ),
-  },
-  skipped,
-  soundMs: soundSeconds * 1000,
-  shapes,
-};
-mkdirSync(argv.out, { recursive: true });
-const base = path.join(argv.out, `peers-${at.slice(0, 10)}`);
-const shortened = (_key: string, value: unknown): unknown =>
-  typeof value === 'number' ? Number(value.toPrecision(6)) : value;
-writeFileSync(`${base}.json`, `${JSON.stringify(report, shortened, 1)}\n`);
-writeFileSync(`${base}.md`, renderReport(report));
-process.stdout.write(renderReport(report));
+process.stdout.write(readFileSync(`${base}.md`, 'utf8'));
 say(`written to ${base}.md and .json`);
