@@ -52,6 +52,12 @@ export type Config = {
     readonly keepaliveS: number;
     readonly embeddedPort: number;
   };
+  readonly homeAssistant: {
+    readonly enabled: boolean;
+    readonly prefix: string;
+    readonly statusTopic: string;
+    readonly area?: string;
+  };
   readonly outbox: {
     readonly durable: boolean;
     readonly maxEntries: number;

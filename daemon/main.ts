@@ -321,6 +321,24 @@ const parser = yargs(hideBin(process.argv))
         ),
     async (argv) => (await import('./commands/watch.ts')).watchCommand(argv, context),
   )
+  .command(
+    'mqtt <action>',
+    'clean: remove what a daemon that is gone has left on the broker, and in Home Assistant',
+    (y) =>
+      y
+        .positional('action', { choices: ['clean'] as const, demandOption: true })
+        .options({
+          ...configOption,
+          broker: { type: 'string', describe: 'broker to clean', requiresArg: true },
+          username: { type: 'string', requiresArg: true },
+          site: { type: 'string', describe: 'site that is gone', requiresArg: true },
+          dryRun: { type: 'boolean', default: false, describe: 'list what is retained, remove nothing' },
+          yes: { type: 'boolean', default: false, describe: 'do not ask' },
+        })
+        .example('$0 mqtt clean --site kitchen --dry-run', 'what is there?')
+        .example('$0 mqtt clean --site kitchen', 'lists it, asks, removes it'),
+    async (argv) => (await import('./commands/mqtt-clean.ts')).mqttClean(argv, context),
+  )
   .demandCommand(1, 'which command? see: harkd --help')
   .strict()
   .recommendCommands()

@@ -2,7 +2,7 @@
  * What users and their automations hold on to: the topics and the shapes of what is said on them. docs/mqtt.md says
  * it in words; a change here is a breaking change.
  */
-import type { Transcript } from './events.ts';
+import type { Component, Transcript } from './events.ts';
 
 /** Sent with JSON messages in MQTT 5 as user property `schema`; counts up when a field changes its meaning. */
 export const schemaVersion = '1';
@@ -26,6 +26,19 @@ export function topicsOf(base: string) {
     request: `${base}/request/`,
     response: `${base}/response/`,
   } as const;
+}
+
+/** What names a daemon in Home Assistant, made of its base topic: `harkd/kitchen` is `harkd_kitchen`. */
+export function homeAssistantIdOf(base: string): string {
+  // other letters by their code point: two daemons must not become one
+  return base
+    .replaceAll('/', '_')
+    .replaceAll(/[^A-Za-z0-9_-]/gu, (letter) => `-${letter.codePointAt(0)?.toString(16)}-`);
+}
+
+/** Where the daemon is announced to Home Assistant, retained. */
+export function discoveryTopicOf(prefix: string, base: string): string {
+  return `${prefix}/device/${homeAssistantIdOf(base)}/config`;
 }
 
 /** A final, on `transcript`. `event_type` is what Home Assistant's event entities ask for. */
@@ -60,6 +73,13 @@ export type HealthMessage = {
     readonly provider: string | null;
     readonly restarts: number;
   };
+  /** What is wrong at present; empty when all is well. `code` as in docs/errors.md. */
+  readonly faults: readonly {
+    readonly component: Component;
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  }[];
   readonly mqtt: {
     readonly reconnects: number;
     readonly outbox: number;

@@ -206,6 +206,10 @@ export function healthPayload(
       provider: status.provider?.active ?? null,
       restarts: recognizer.restarts,
     },
+    faults: Object.entries(status.faults).map(([component, fault]) => ({
+      component: component as Component,
+      ...fault,
+    })),
     mqtt: {
       reconnects: Math.max(0, broker.timesOnline - 1),
       outbox: outbox.depth,
@@ -217,6 +221,7 @@ export function healthPayload(
 /** What does not change while the daemon runs. */
 export type InfoFacts = {
   readonly version: string;
+  readonly startedAtMs: number;
   readonly machine: {
     readonly board: string | undefined;
     readonly arch: string;
@@ -228,10 +233,11 @@ export type InfoFacts = {
 };
 
 /** The payload of `<base>/info`, as documented in docs/mqtt.md: secrets of the configuration are hidden. */
-export function infoPayload(status: Status, { version, machine, config }: InfoFacts) {
+export function infoPayload(status: Status, { version, startedAtMs, machine, config }: InfoFacts) {
   const { provider } = status;
   return {
     version,
+    startedAt: new Date(startedAtMs).toISOString(),
     model: { name: provider?.model ?? config.model, sha256: provider?.modelSha256 ?? null },
     provider: {
       requested: provider?.requested ?? config.provider,

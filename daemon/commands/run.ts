@@ -147,9 +147,19 @@ export async function run(
         outbox,
         emit,
         health,
+        homeAssistant: {
+          ...config.homeAssistant,
+          device: () => ({
+            version: context.version,
+            model: machine.readings().board,
+            area: config.homeAssistant.area,
+          }),
+        },
         info: () =>
           infoPayload(status, {
             version: context.version,
+            // by the clock of now: a board without one of its own may have started in 1970
+            startedAtMs: Math.round(Date.now() / 1000 - process.uptime()) * 1000,
             machine: { ...machineFacts, board: machine.readings().board },
             config,
           }),

@@ -14,6 +14,7 @@ import { topicsOf } from '../mqtt-contract.ts';
 import type { Outbox } from '../outbox.ts';
 import { memoryOutbox } from '../outbox.ts';
 import { sleep } from '../waiting.ts';
+import { type HomeAssistantOptions, keepAnnounced } from './mqtt/announcement.ts';
 import { answerTo, parseCommand } from './mqtt/commands.ts';
 import { deliverInOrder } from './mqtt/delivery.ts';
 import type { Happening } from './mqtt/happenings.ts';
@@ -37,6 +38,8 @@ export type MqttSinkOptions = {
   /** Called for every health message; its part about MQTT is added here. */
   readonly health: () => Omit<HealthMessage, 'mqtt'>;
   readonly info: () => Readonly<Record<string, unknown>>;
+  /** Without it nothing is said of, or heard from, Home Assistant. */
+  readonly homeAssistant?: HomeAssistantOptions | undefined;
   /** Where finals wait. Belongs to the caller, who closes it after this sink. */
   readonly outbox: Outbox;
   readonly muted?: boolean | undefined;
@@ -143,26 +146,46 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     outboxChanged();
   });
 
+  const announcement =
+    options.homeAssistant === undefined
+      ? undefined
+      : keepAnnounced({ homeAssistant: options.homeAssistant, base, topics, say, onBirth: introduce });
+
   const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
   // not from inside this call: whoever listens to us does not have us yet
   queueMicrotask(() => brokerIs('connecting'));
 
   function onOnline(link: BrokerLink): void {
     // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained
-    link.subscribe([topics.muteSet, topics.requests]).then(
-      () => trouble.accepted(topics.muteSet),
+    subscribe(link, [topics.muteSet, topics.requests]);
+    if (announcement !== undefined) subscribe(link, announcement.topics);
+    introduce();
+    finals.linkChanged();
+    events.linkChanged();
+    brokerIs('online');
+  }
+
+  function subscribe(link: BrokerLink, filters: readonly string[]): void {
+    const [first] = filters;
+    if (first === undefined) return;
+    link.subscribe(filters).then(
+      () => trouble.accepted(first),
       (error: Error) => {
-        if (link === connection.link()) trouble.refused(topics.muteSet, error);
+        if (link === connection.link()) trouble.refused(first, error);
       },
     );
+  }
+
+  /** Says who we are and how we are, to those who cannot know: in the order in which Home Assistant wants it. */
+  function introduce(): void {
+    const link = connection.link();
+    if (link === undefined) return;
+    announcement?.announce(link);
     say(publications.status('online'));
     say(publications.info(options.info()));
     say(publications.mute(muted));
     say(publications.speech(speaking));
     heartbeat.within(0);
-    finals.linkChanged();
-    events.linkChanged();
-    brokerIs('online');
   }
 
   function brokerIs(state: 'connecting' | 'online' | 'offline'): void {
@@ -216,7 +239,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   }
 
   function obey(message: Message): void {
-    if (closed) return;
+    if (closed || announcement?.heard(message) === true) return;
     const command = parseCommand(message, topics);
     switch (command.type) {
       case 'mute':
@@ -264,6 +287,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         return;
       case 'provider':
         say(publications.info(options.info()));
+        announcement?.deviceChanged(connection.link());
         heartbeat.within(0);
         return;
       case 'microphone':
@@ -304,6 +328,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     finals.stop();
     events.stop();
     heartbeat.stop();
+    announcement?.stop();
     emitOutbox();
     const link = connection.link();
     if (link !== undefined) {

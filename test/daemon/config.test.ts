@@ -90,6 +90,7 @@ const shape: Shape<Config> = {
     keepaliveS: 'number',
     embeddedPort: 'number',
   },
+  homeAssistant: { enabled: 'boolean', prefix: 'string', statusTopic: 'string', area: 'string' },
   outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {

@@ -72,6 +72,7 @@ test('health before anything happened is null where nothing is known, and never 
       overruns: 0,
     },
     recognizer: { state: 'closed', provider: null, restarts: 0 },
+    faults: [],
     mqtt: { reconnects: 0, outbox: 0, outboxDropped: 0 },
   });
 });
@@ -108,6 +109,7 @@ test('health after everything happened', () => {
       overruns: 1,
     },
     recognizer: { state: 'ready', provider: 'cpu', restarts: 0 },
+    faults: [],
     mqtt: { reconnects: 0, outbox: 2, outboxDropped: 0 },
   });
 });
@@ -192,14 +194,20 @@ test('info holds no secret', () => {
     machine: { hostname: 'pi', cores: 4 },
   });
   const machine = { board: undefined, arch: 'arm64', cores: 4, memoryMb: 3884.2, node: 'v20.20.2' };
-  const before = infoPayload(initialStatus, { version: '0.1.0', machine, config });
+  const before = infoPayload(initialStatus, { version: '0.1.0', startedAtMs: run.nowMs, machine, config });
+  assert.is(before.startedAt, '2026-11-22T10:00:00.000Z');
   assert.equal(before.model, { name: 'embedded', sha256: null });
   assert.equal(before.provider, { requested: 'auto', active: null, reason: null });
   assert.equal(before.machine, { ...machine, board: null, memoryMb: 3884 });
   assert.is(before.configSchemaVersion, 1);
   assert.is(before.config.mqtt.password, '(hidden)');
   assert.not.match(JSON.stringify(before), /hunter2/);
-  const known = infoPayload(after(everyEvent.provider), { version: '0.1.0', machine, config });
+  const known = infoPayload(after(everyEvent.provider), {
+    version: '0.1.0',
+    startedAtMs: run.nowMs,
+    machine,
+    config,
+  });
   assert.equal(known.model, { name: 'embedded', sha256: 'ab'.repeat(32) });
   assert.equal(known.provider, { requested: 'auto', active: 'cpu', reason: 'the only one here' });
 });

@@ -41,7 +41,10 @@ export function announceTrouble(options: {
       if (refusedTopics.has(topic)) return;
       refusedTopics.add(topic);
       const who = username === undefined ? 'clients without a user name' : `user ${username}`;
-      const hint = `let ${who} read and write ${base}/# in the access list of the broker; its log says more`;
+      // beside our own topics there are those of Home Assistant only
+      const isOurs = topic.startsWith(`${base}/`);
+      const where = `${isOurs ? `${base}/#` : topic} in the access list of the broker`;
+      const hint = `let ${who} read and write ${where}${isOurs ? '; its log says more' : ', or set homeAssistant.enabled: false'}`;
       announce(new Fault('BROKER_REFUSED', refusal.message, hint));
     },
     accepted(topic) {
