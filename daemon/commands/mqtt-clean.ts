@@ -1,7 +1,12 @@
 /** `harkd mqtt clean`: takes what a daemon that is gone has left retained on the broker, and out of Home Assistant. */
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
-import { type BrokerConnection, type BrokerLink, connectBroker } from '../broker-connection.ts';
+import {
+  type BrokerConnection,
+  type BrokerLink,
+  connectBroker,
+  type Protocol,
+} from '../broker-connection.ts';
 import { loadConfig } from '../config.ts';
 import { type Deferred, deferred } from '../deferred.ts';
 import { Fault } from '../faults.ts';
@@ -33,6 +38,7 @@ export type CleanOptions = {
   readonly confirm: (topics: readonly string[]) => Promise<boolean>;
   readonly signal: AbortSignal;
   readonly write: (text: string) => void;
+  readonly protocol?: Protocol | undefined;
   readonly connectTimeoutMs?: number | undefined;
   /** Retained messages come right after a subscription; when none has come for so long, that was all. */
   readonly quietMs?: number | undefined;
@@ -91,6 +97,7 @@ export async function clean(options: CleanOptions): Promise<void> {
     username: options.username,
     password: options.password,
     clientId: `harkd-clean-${randomUUID().slice(0, 8)}`,
+    protocol: options.protocol,
     connectTimeoutMs: options.connectTimeoutMs,
     onOnline: (link) => online.resolve(link),
     onOffline: () => undefined,
