@@ -1,5 +1,6 @@
 /** Bars as SVG that stands on light and dark pages alike: no background, middle tones. */
 import { figure } from '../../daemon/bench/table.ts';
+import type { LatencyFigures } from './living.ts';
 import { ladderEnds, type Results, type ThreadResults } from './results.ts';
 
 export type Bar = {
@@ -34,7 +35,7 @@ const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escaped(content)}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${attributes === '' ? '' : ` ${attributes}`}>${escaped(content)}</text>`;
 }
 
 function panelHeight({ bars }: Panel): number {
@@ -115,19 +116,20 @@ function ladderPanel(results: ThreadResults): Panel {
 }
 
 function latencyPanel(results: Results, goalMs: number): Panel {
-  const bars = results.threads.flatMap(({ threads, living, graphs }): Bar[] => {
-    const { clientMs, reportedMs } = living.latency;
+  const bars = results.threads.flatMap(({ threads, living, notAhead, graphs }): Bar[] => {
+    const name = `${threads} thread${threads === 1 ? '' : 's'}`;
     const { encodeMs, totalMs } = graphs.stages;
-    const recognize = Math.min(reportedMs.median, clientMs.median);
-    const encode = Math.min(encodeMs.median, recognize);
-    const decode = Math.min(totalMs.median - encodeMs.median, recognize - encode);
-    return [
-      {
-        label: `${threads} thread${threads === 1 ? '' : 's'}`,
+    const bar = (label: string, { clientMs, reportedMs }: LatencyFigures): Bar => {
+      const recognize = Math.min(reportedMs.median, clientMs.median);
+      const encode = Math.min(encodeMs.median, recognize);
+      const decode = Math.min(totalMs.median - encodeMs.median, recognize - encode);
+      return {
+        label,
         parts: [clientMs.median - recognize, encode, decode, recognize - encode - decode],
         note: ms(clientMs.median),
-      },
-    ];
+      };
+    };
+    return [bar(`as it ships, ${name}`, living.latency), bar(`not ahead, ${name}`, notAhead)];
   });
   return {
     title:

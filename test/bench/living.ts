@@ -20,10 +20,12 @@ export type LatencyFigures = {
   /** What the daemon says of itself in `latencyMs`: segment closed to text. */
   readonly reportedMs: Summary;
   readonly segmentMs: number;
-  /** Of the daemon and the recognizer process meanwhile, all threads: what other programs cannot make worse. */
+  /** CPU time of the daemon and the recognizer process, all threads, from the first frame to the final. */
   readonly cpuMs: Summary;
-  /** What threads of the two waited for a core that somebody else had. */
+  /** What their threads waited, after the closing frame, for a core that somebody else had. */
   readonly waitMs: Summary;
+  /** Length of the sound from the first frame to the closing one. */
+  readonly heardMs: number;
 };
 
 type Together = {
@@ -106,6 +108,7 @@ async function askOnce(
   utterance: Utterance,
 ): Promise<Asked> {
   const { frames, speechEnd, closing } = utterance;
+  const first = scheduled(pids.daemon, pids.recognizer);
   const already = listener.on(`${base}/transcript`).length;
   // the sentence in one go, the silence that ends it as it comes: caches are as cold as they will be at home
   for (const frame of frames.slice(0, speechEnd)) daemon.process.stdin?.write(frame);
@@ -123,20 +126,37 @@ async function askOnce(
   return {
     final: JSON.parse(finals.at(-1)?.text ?? '') as Final,
     clientMs,
-    cpuMs: after.cpuMs - before.cpuMs,
+    cpuMs: after.cpuMs - first.cpuMs,
     waitMs: after.waitMs - before.waitMs,
   };
 }
 
 const warmUps = 3;
 
-/** `idleS` seconds of quiet are heard at the end; 0 leaves that out. */
-export async function measureLiving(threads: number, rounds: number, idleS: number): Promise<LivingFigures> {
+export type LivingOptions = {
+  readonly threads: number;
+  readonly rounds: number;
+  /** Seconds of quiet heard at the end; 0 leaves that out. */
+  readonly idleS: number;
+  /** Recognise in the pause that may end the sentence, as by default, or only after it. */
+  readonly eager: boolean;
+};
+
+/** Starts a daemon, says the command to it again and again, and listens as a client of its broker. */
+export async function measureLiving({
+  threads,
+  rounds,
+  idleS,
+  eager,
+}: LivingOptions): Promise<LivingFigures> {
   const random = randomFrom(1);
   // so that the microphone is known to be listening
   const before = [quietFrame(random), quietFrame(random)];
   const { text, utterances } = await createStream(before, warmUps + rounds);
-  const daemon = startDaemon(['--source', 'stdin', '--threads', String(threads)], {}, { verbose: false });
+  const environment = { HARKD_RECOGNIZER_EAGER: String(eager) };
+  const daemon = startDaemon(['--source', 'stdin', '--threads', String(threads)], environment, {
+    verbose: false,
+  });
   try {
     const broker = await daemon.logged('where its broker is', ({ msg }) =>
       msg.startsWith('embedded broker on'),
@@ -167,6 +187,7 @@ export async function measureLiving(threads: number, rounds: number, idleS: numb
         segmentMs: heard[0]?.final.durationMs ?? 0,
         cpuMs: summarize(heard.map(({ cpuMs }) => cpuMs)),
         waitMs: summarize(heard.map(({ waitMs }) => waitMs)),
+        heardMs: ((utterances[0]?.closing ?? 0) + 1) * frameMs,
       },
       memoryAtStart,
       memory,

@@ -12,7 +12,7 @@ const megabytes = (value: number | undefined): string => (value === undefined ? 
 
 /** `chart`: file name of the picture beside the page. */
 export function renderReport(results: Results, chart: string, data: string): string {
-  const { machine, load, rounds, starts } = results;
+  const { machine, load, niceness, rounds, starts } = results;
   return `# Speed on ${machine.board ?? machine.cpu}, ${results.at.slice(0, 10)}
 
 Written by \`${results.command}\`; all values with their spread are in [${data}](${data}).
@@ -29,6 +29,7 @@ ${renderMarkdown(
       'load (processes that want to run, one-minute mean)',
       `${load.before} before, ${load.least} to ${load.most} during the run`,
     ],
+    ['priority', niceness === 0 ? 'that of every program' : `raised (nice ${niceness})`],
     ['counted', `${rounds} rounds, ${starts} starts; figures are medians unless they say otherwise`],
   ],
 )}
@@ -53,7 +54,7 @@ The same weights, sound and ${results.threads[0]?.graphs.stages.tokens.length ??
 ${results.threads.map(ladderSection).join('\n')}
 ## The living daemon
 
-\`harkd run --source stdin\` with its recognizer process and its embedded broker; a client of its own process. The end of each sentence is played at the pace of a microphone; the clock of "client" starts when the frame that closes the segment (${figure(results.threads[0]?.living.latency.segmentMs ?? 0)} ms of sound) is written, and stops when the final arrives. Whoever spoke has waited for the hangover (600 ms) before.
+\`harkd run --source stdin\` with its recognizer process and its embedded broker, and a client of that broker in another process. The clock of "client" starts when the frame that closes the segment (${figure(results.threads[0]?.living.latency.segmentMs ?? 0)} ms of sound) is written into the pipe and stops when the final arrives. Whoever spoke has waited for the hangover, 600 ms, before: by default the recognizer uses that time (\`recognizer.eager\`), so the final is ready when the pause is long enough; "not ahead" is what it takes when all work begins then. An utterance is ${figure((results.threads[0]?.living.latency.heardMs ?? 0) / 1000)} s of sound, the detector's work on it included in its CPU time.
 
 ${renderMarkdown(['', ...columns(results)], livingRows(results))}
 Resident memory counts the pages of Node.js and onnxruntime that both processes map (about 60 MB) twice; "own" is memory that belongs to one process alone. ${idleNote(results)}
@@ -142,8 +143,11 @@ function livingRows(results: Results): Row[] {
   return [
     row('end of speech to final, client, ms', ({ living }) => spread(living.latency.clientMs)),
     row('the same as the daemon says (`latencyMs`), ms', ({ living }) => spread(living.latency.reportedMs)),
-    row('CPU time of both processes for it, ms', ({ living }) => spread(living.latency.cpuMs)),
-    row('their threads waited for a core, ms', ({ living }) => spread(living.latency.waitMs)),
+    row('CPU time of both processes for an utterance, ms', ({ living }) => spread(living.latency.cpuMs)),
+    row('**not ahead**: end of speech to final, client, ms', ({ notAhead }) => spread(notAhead.clientMs)),
+    row('as the daemon says, ms', ({ notAhead }) => spread(notAhead.reportedMs)),
+    row('threads waited for a core meanwhile, ms', ({ notAhead }) => spread(notAhead.waitMs)),
+    row('CPU time of both processes for an utterance, ms', ({ notAhead }) => spread(notAhead.cpuMs)),
     row('start to ready, on the clock, ms', ({ starts }) => spread(starts.wallMs)),
     row('CPU time of both processes for it, ms', ({ starts }) => spread(starts.cpuMs)),
     row('resident at start, MB', ({ living }) => megabytes(living.memoryAtStart.rssMb)),
@@ -158,7 +162,8 @@ function livingRows(results: Results): Row[] {
         `${megabytes(memory.daemon.anonymousMb)} + ${megabytes(memory.recognizer.anonymousMb)}`,
     ),
     row('proportional (PSS), MB', ({ living }) => megabytes(living.memory.pssMb)),
-    row('detector, a frame of 32 ms, ms', ({ graphs }) => spread(graphs.detector.frameMs)),
+    row('detector, a frame, one after the other, ms', ({ graphs }) => spread(graphs.detector.frameMs)),
+    row('detector, a frame every 32 ms, CPU ms', ({ graphs }) => spread(graphs.detector.pacedCpuMs)),
     row('CPU time in a minute of quiet, s', ({ living: { idle } }) =>
       idle === undefined
         ? '-'
