@@ -62,7 +62,10 @@ function unknownKey(where: string, parents: readonly string[], name: string): Pr
 /** A finding of the schema in words. */
 export function problemOf(error: ErrorObject, whereIs: WhereIs): Problem {
   const at = error.instancePath.split('/').slice(1);
-  const names = at.map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const places = at.map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+  // one item of a list is a problem of the list
+  const list = places.findIndex((_, i) => nodeAt(places.slice(0, i + 1))?.type === 'array');
+  const names = list === -1 ? places : places.slice(0, list + 1);
   if (error.keyword === 'additionalProperties') {
     const name = String(error.params['additionalProperty']);
     return unknownKey(whereIs([...names, name]), names, name);

@@ -30,6 +30,15 @@ function notBeside(file: string, value: string): Rule {
 }
 
 const rules: readonly Rule[] = [
+  {
+    keys: ['language', 'languages'],
+    check: (language, languages) => {
+      const allowed = languages as readonly string[];
+      if (language === 'auto' || allowed.length === 0 || allowed.includes(String(language))) return undefined;
+      const expected = `auto, or one of languages, which are ${allowed.join(', ')}`;
+      return { got: show(language), expected, hint: '' };
+    },
+  },
   notAbove('vad.endThreshold', 'vad.threshold'),
   {
     keys: ['vad.minSpeechMs', 'vad.maxSegmentS'],

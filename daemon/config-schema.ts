@@ -3,10 +3,12 @@ import schemaJson from './config.schema.json' with { type: 'json' };
 
 /** The part of JSON Schema (draft 07) that the configuration uses; a test holds the file to it. */
 export type SchemaNode = {
-  readonly type: 'object' | 'string' | 'integer' | 'number' | 'boolean';
+  readonly type: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   readonly description: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: false;
+  readonly items?: { readonly type: 'string'; readonly pattern: string; readonly maxLength?: number };
+  readonly maxItems?: number;
   readonly default?: unknown;
   readonly enum?: readonly string[];
   readonly minimum?: number;

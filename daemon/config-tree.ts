@@ -44,5 +44,11 @@ export function typed(text: string, type: string): unknown {
   const trimmed = text.trim();
   if ((type === 'integer' || type === 'number') && /^[-+]?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed);
   if (type === 'boolean' && /^(true|false)$/.test(trimmed)) return trimmed === 'true';
+  if (type === 'array') {
+    return trimmed
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
   return text;
 }

@@ -19,7 +19,10 @@ export type Config = {
   readonly provider: string;
   readonly threads: number;
   readonly language: string;
+  readonly languages: readonly string[];
   readonly task: 'transcribe' | 'translate';
+  readonly keyTerms: readonly string[];
+  readonly beamSize?: number;
   /** Absolute. */
   readonly stateDir: string;
   readonly capture: { readonly stallMs: number };
@@ -80,9 +83,11 @@ export type Config = {
 /** Some of the configuration, as options on the command line give it; `undefined` leaves a key alone. */
 export type ConfigOverrides = {
   readonly [Key in keyof Config]?:
-    | (Config[Key] extends object
-        ? { readonly [Inner in keyof Config[Key]]?: Config[Key][Inner] | undefined }
-        : Config[Key])
+    | (Config[Key] extends readonly unknown[]
+        ? Config[Key]
+        : Config[Key] extends object
+          ? { readonly [Inner in keyof Config[Key]]?: Config[Key][Inner] | undefined }
+          : Config[Key])
     | undefined;
 };
 

@@ -151,6 +151,16 @@ const parser = yargs(hideBin(process.argv))
             requiresArg: true,
           },
           language: { type: 'string', describe: 'language spoken (en, de, …)', requiresArg: true },
+          'key-term': {
+            type: 'string',
+            describe: 'a name or word to expect; may be given several times',
+            requiresArg: true,
+          },
+          'beam-size': {
+            type: 'number',
+            describe: 'texts followed at once; 1 takes the likeliest word each time',
+            requiresArg: true,
+          },
           task: { choices: ['transcribe', 'translate'] as const, describe: 'translate gives English' },
           ...modelOptions,
           vad: { type: 'boolean', default: true, describe: 'cut at pauses; --no-vad recognises everything' },

@@ -10,6 +10,7 @@ import { loadConfig } from '../config.ts';
 import { Fault } from '../faults.ts';
 import { openVad } from '../hearing.ts';
 import { locateModel } from '../model-location.ts';
+import { recognitionSettings } from '../recognizer/settings.ts';
 import type { CommandContext } from './context.ts';
 import { progressLine } from './progress.ts';
 
@@ -65,10 +66,8 @@ export async function bench(argv: BenchArguments, context: CommandContext): Prom
     const { model: loaded, ...figures } = await benchRecognizer({
       setup: {
         ...locateModel(config.model, context.packageDir, context.environment),
-        provider: config.provider,
+        ...recognitionSettings(config),
         threads: config.threads,
-        language: config.language === 'auto' ? undefined : config.language,
-        task: config.task,
       },
       environment: context.environment,
       deadlineMs: config.recognizer.deadlineMs,

@@ -20,6 +20,7 @@ import { outboxFor } from '../outbox-for.ts';
 import { listen } from '../pipeline.ts';
 import { SegmentQueue } from '../queue.ts';
 import { startRecognizer } from '../recognizer/client.ts';
+import { recognitionSettings } from '../recognizer/settings.ts';
 import { logSink } from '../sinks/log.ts';
 import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../status.ts';
 import { systemdNotifier } from '../systemd.ts';
@@ -102,10 +103,8 @@ export async function run(
   const recognizer = startRecognizer({
     setup: {
       ...location,
-      provider: config.provider,
+      ...recognitionSettings(config),
       threads: config.threads,
-      language: config.language === 'auto' ? undefined : config.language,
-      task: config.task,
     },
     emit,
     environment: context.environment,

@@ -11,6 +11,7 @@ import { createSegmenterFor, openSequenceVad } from '../hearing.ts';
 import { locateModel } from '../model-location.ts';
 import { startRecognizer } from '../recognizer/client.ts';
 import { type RecognizerPool, recognizerPool } from '../recognizer/pool.ts';
+import { recognitionSettings } from '../recognizer/settings.ts';
 import { replaceFile } from '../replace-file.ts';
 import type { CommandContext } from './context.ts';
 import { type Job, transcribeFile } from './transcribe-file.ts';
@@ -24,6 +25,9 @@ export type TranscribeArguments = {
   /** A file, or a folder for several; standard output where it is left out. */
   readonly output?: string | undefined;
   readonly language?: string | undefined;
+  /** Given several times, several. */
+  readonly keyTerm?: string | readonly string[] | undefined;
+  readonly beamSize?: number | undefined;
   readonly task?: 'transcribe' | 'translate' | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
@@ -43,11 +47,12 @@ const everythingIsSpeech = async (frames: readonly Frame[]): Promise<Float32Arra
  */
 export async function transcribe(argv: TranscribeArguments, context: CommandContext): Promise<void> {
   const startedAtMs = performance.now();
-  const { language, task, model, provider, threads } = argv;
+  const { language, task, model, provider, threads, beamSize } = argv;
+  const keyTerms = argv.keyTerm === undefined ? undefined : [argv.keyTerm].flat();
   const config = loadConfig({
     path: argv.config,
     environment: context.environment,
-    overrides: { language, task, model, provider, threads },
+    overrides: { language, task, model, provider, threads, keyTerms, beamSize },
   });
   const format = argv.json ? 'json' : argv.format;
   const files = [...new Set(argv.files)];
@@ -86,10 +91,8 @@ function startRecognizers(config: Config, context: CommandContext): RecognizerPo
     startRecognizer({
       setup: {
         ...location,
-        provider: config.provider,
+        ...recognitionSettings(config),
         threads: Math.floor(config.threads / processes),
-        language: config.language === 'auto' ? undefined : config.language,
-        task: config.task,
       },
       emit: () => undefined,
       environment: context.environment,
@@ -140,7 +143,10 @@ async function prepare(argv: TranscribeArguments, preparation: Preparation): Pro
       model: model.sha256,
       provider: model.provider.active,
       language: config.language,
+      languages: config.languages.join(' '),
       task: config.task,
+      keyTerms: config.keyTerms.join('\n'),
+      beamSize: config.beamSize ?? 0,
       vad: argv.vad,
       ...config.vad,
       ...card?.segment,

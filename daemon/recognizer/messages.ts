@@ -12,7 +12,12 @@ export type RecognizerSetup = {
   readonly provider: string;
   readonly threads: number;
   readonly language: string | undefined;
+  /** Which ones to listen for where `language` is undefined; left out or empty, all the model knows. */
+  readonly languages?: readonly string[];
   readonly task: 'transcribe' | 'translate';
+  readonly keyTerms?: readonly string[];
+  /** Left out, what the model's card says. */
+  readonly beamSize?: number;
 };
 
 export type ToChild =

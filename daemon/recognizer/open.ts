@@ -1,6 +1,7 @@
 /** From a setup to a function that hears: the provider, the compiled graphs, the Whisper. */
 import { openPrepared } from '../../models/compiler/prepared.ts';
 import { readCard } from '../../models/manifest.ts';
+import { requireKnown } from '../../models/whisper/languages.ts';
 import { openModel } from '../../models/whisper/open.ts';
 import { cpuProfile } from '../../providers/cpu.ts';
 import { resolveProvider } from '../../providers/registry.ts';
@@ -26,12 +27,15 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     compiled,
     provider,
     threads: setup.threads,
-    ...(card?.decoding === undefined ? {} : { defaults: card.decoding }),
+    defaults: { ...card?.decoding, ...(setup.beamSize === undefined ? {} : { beamSize: setup.beamSize }) },
   });
+  for (const code of setup.languages ?? []) requireKnown('language', code, whisper.languages);
   const options = {
     task: setup.task,
     timestamps: whisper.writesTimestamps,
     ...(setup.language === undefined ? {} : { language: setup.language }),
+    ...(setup.languages?.length ? { candidates: setup.languages } : {}),
+    ...(setup.keyTerms?.length ? { keyTerms: setup.keyTerms } : {}),
   };
   return {
     model: {

@@ -37,7 +37,7 @@ const withoutPlace = [
 ];
 const voices = ['espeak-ng en-us', 'espeak-ng en-gb+f3', 'flite slt', 'flite awb'];
 const snrDbs = [10, 3];
-const bonuses = [0.5, 1, 1.5, 2, 3, 4];
+const bonuses = [0.5, 1, 1.5, 2, 3];
 
 const sampleRateHz = 16_000;
 const workDir = mkdtempSync(path.join(tmpdir(), 'harkd-key-terms-'));

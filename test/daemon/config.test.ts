@@ -47,11 +47,13 @@ type Shape<T> = [T] extends [number]
   ? 'number'
   : [T] extends [boolean]
     ? 'boolean'
-    : [T] extends [string]
-      ? string extends T
-        ? 'string'
-        : { readonly [Word in T]: true }
-      : { readonly [Key in keyof T]-?: Shape<NonNullable<T[Key]>> };
+    : [T] extends [readonly string[]]
+      ? 'array'
+      : [T] extends [string]
+        ? string extends T
+          ? 'string'
+          : { readonly [Word in T]: true }
+        : { readonly [Key in keyof T]-?: Shape<NonNullable<T[Key]>> };
 
 const shape: Shape<Config> = {
   site: 'string',
@@ -60,7 +62,10 @@ const shape: Shape<Config> = {
   provider: 'string',
   threads: 'number',
   language: 'string',
+  languages: 'array',
   task: { transcribe: true, translate: true },
+  keyTerms: 'array',
+  beamSize: 'number',
   stateDir: 'string',
   capture: { stallMs: 'number' },
   vad: {
@@ -137,10 +142,19 @@ schemaTest('describes every key and section, refuses unknown ones, and can say w
 });
 
 schemaTest('carries the unit of every number in its name', () => {
-  const unitless = ['threads', 'threshold', 'endThreshold', 'embeddedPort', 'maxEntries', 'attempts'];
+  const unitless = [
+    'threads',
+    'threshold',
+    'endThreshold',
+    'embeddedPort',
+    'maxEntries',
+    'attempts',
+    'beamSize',
+  ];
   for (const { path: at, node } of leaves) {
     const name = at.at(-1) ?? '';
-    if (node.type === 'string' || node.type === 'boolean' || unitless.includes(name)) continue;
+    if (node.type === 'string' || node.type === 'boolean' || node.type === 'array' || unitless.includes(name))
+      continue;
     assert.match(name, /(Ms|S|H|Mib)$/);
   }
 });
@@ -180,7 +194,7 @@ loadTest('is complete without any file', () => {
   assert.is(config.threads, 4);
   for (const { key, path: at, node } of leaves) {
     const value = at.reduce<unknown>((tree, name) => (tree as Record<string, unknown>)[name], config);
-    if (node.default !== undefined) assert.is(value, node.default, key);
+    if (node.default !== undefined) assert.equal(value, node.default, key);
     else if (node['x-default'] !== 'none') assert.ok(value !== undefined, key);
   }
 });
@@ -191,6 +205,32 @@ loadTest('derives the site from the host name, as far as a topic allows', () => 
   assert.is(site('localhost'), 'home');
   assert.is(site(''), 'home');
   assert.is(site('+/#'), 'home');
+});
+
+loadTest('takes lists from the file, from variables parted by commas, and from options', () => {
+  const file = write('keyTerms: [Anna, living room]\nlanguages:\n  - en\n  - de\nbeamSize: 3\n');
+  const config = loadConfig({ path: file, environment: {}, machine });
+  assert.equal(config.keyTerms, ['Anna', 'living room']);
+  assert.equal(config.languages, ['en', 'de']);
+  assert.is(config.beamSize, 3);
+  const environment = { HARKD_KEY_TERMS: 'Oskar, pantry ,', HARKD_LANGUAGES: 'fr' };
+  const above = loadConfig({ path: file, environment, machine });
+  assert.equal(above.keyTerms, ['Oskar', 'pantry']);
+  assert.equal(above.languages, ['fr']);
+  const overrides = { keyTerms: ['Marlowe'] };
+  assert.equal(loadConfig({ path: file, environment, machine, overrides }).keyTerms, ['Marlowe']);
+
+  const { problems } = refuse('keyTerms: [Anna, 7, ""]\nlanguages: english\nlanguage: de\n');
+  assert.equal(
+    problems.map(({ key, expected }) => [key, expected]),
+    [
+      ['languages', 'a list of language codes such as [en, de]'],
+      ['keyTerms', 'a list of up to 1000 names and words'],
+    ],
+  );
+  assert.match(problems[1]?.where ?? '', /:1$/);
+  const apart = refuse('language: fr\nlanguages: [en, de]\n');
+  assert.match(apart.fault.message, 'language is "fr", expected auto, or one of languages, which are en, de');
 });
 
 loadTest('puts the file above the defaults, variables above the file, options above both', () => {

@@ -82,7 +82,8 @@ function wrap(text: string, indent: string): string {
 
 function entry(name: string, node: SchemaNode, indent: string): string {
   const comment = wrap(`${node.description.replaceAll('`', '')} (${expectedOf(node)})`, indent);
-  if (node.default !== undefined) return `${comment}${indent}${name}: ${node.default}\n`;
+  const value = Array.isArray(node.default) ? JSON.stringify(node.default) : node.default;
+  if (value !== undefined) return `${comment}${indent}${name}: ${value}\n`;
   const example = node.examples?.[0];
   return `${comment}${wrap(`default: ${defaultOf(node)}`, indent)}${indent}#${name}: ${example}\n`;
 }

@@ -142,6 +142,45 @@ whisper('without a language, the model is asked which of its own it hears', asyn
   assert.is(heard.text, 'hello');
 });
 
+whisper(
+  'asked to listen for some languages only, it takes the likeliest of those, with one run of the encoder',
+  async () => {
+    const {
+      whisper: subject,
+      decoder,
+      encoder,
+    } = open({
+      score: (history) => {
+        if (history.length > 1) return saying([])(history);
+        const logits = pointing(vocabularySize, 570, 0.5);
+        logits[571] = -2;
+        logits[572] = -3;
+        return logits;
+      },
+    });
+    assert.is((await subject.transcribe(second)).language, 'en');
+    const asked = await subject.transcribe(second, { candidates: ['de', 'zh'] });
+    assert.is(asked.language, 'zh');
+    assert.is(encoder.fedSamples.length, 2, 'one run an utterance');
+    decoder.runs.length = 0;
+    assert.is((await subject.transcribe(second, { candidates: ['de'] })).language, 'de');
+    assert.equal(
+      decoder.runs[0]?.fed,
+      [569, 572, special.transcribe, special.noTimestamps],
+      'nothing to ask',
+    );
+    assert.is((await subject.transcribe(second, { candidates: [] })).language, 'en', 'none named: all');
+    assert.is((await subject.transcribe(second, { language: 'en', candidates: ['de'] })).language, 'en');
+    try {
+      await subject.transcribe(second, { candidates: ['en', 'fr'] });
+      assert.unreachable();
+    } catch (thrown) {
+      assert.is((thrown as Fault).code, 'MODEL_UNSUPPORTED');
+      assert.match((thrown as Fault).message, 'language is "fr", the model knows en, zh, de');
+    }
+  },
+);
+
 whisper('a model of one language is not asked; an English-only model is told nothing', async () => {
   const one = open({ score: saying([]) }, { generation: { ...multilingual, lang_to_id: { '<|zh|>': 571 } } });
   assert.is((await one.whisper.transcribe(second)).language, 'zh');
