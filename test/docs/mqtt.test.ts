@@ -3,7 +3,7 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EventMessage } from '../../daemon/mqtt-contract.ts';
-import { topicsOf } from '../../daemon/mqtt-contract.ts';
+import { discoveryTopicOf, topicsOf } from '../../daemon/mqtt-contract.ts';
 import { publicationsFor } from '../../daemon/sinks/mqtt/publications.ts';
 import { parseSiteMessage } from '../../daemon/subscriber.ts';
 import { healthOf, transcriptOf } from '../fixtures/daemon-events.ts';
@@ -68,6 +68,11 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
   );
 });
 
+test('the announcement to Home Assistant has its row', () => {
+  const [row] = tableAfter('## Home Assistant');
+  assert.is(row?.[0], `\`${discoveryTopicOf('homeassistant', 'harkd/kitchen')}\``);
+});
+
 test('every type of event has its row, and no other', () => {
   // a type that is missing here, or is none, does not compile
   const types: Record<EventMessage['type'], true> = {
@@ -94,6 +99,11 @@ test('the examples are read by our own subscriber', () => {
     const payload = Buffer.from(exampleAfter(`### ${name}`));
     assert.is(parseSiteMessage({ topic: `harkd/x/${name}`, payload }, 'harkd/+')?.type, name);
   }
+});
+
+test('the example of health has every field, and no other', () => {
+  const documented = JSON.parse(exampleAfter('### health'));
+  assert.equal(Object.keys(documented), [...Object.keys(healthOf()), 'mqtt']);
 });
 
 test('the example of a transcript has every field, and no other', () => {

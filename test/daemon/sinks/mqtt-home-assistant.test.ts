@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { discoveryTopicOf } from '../../../daemon/mqtt-contract.ts';
@@ -212,6 +214,23 @@ test('a broker that does not let it announce itself is named once, with a way ou
   const listener = await listenTo(broker.url, '#', { protocolVersion: 5, ...credentials });
   world.listeners.push(listener);
   await listener.until(`${base}/mute`, (all) => all.at(-1)?.text === 'ON');
+});
+
+test('the access list of the documentation is enough', async (world) => {
+  const page = path.join(import.meta.dirname, '../../../../docs/home-assistant/README.md');
+  const documented = /^ +user harkd\n(?: +topic .*\n)+/m.exec(readFileSync(page, 'utf8'))?.[0] ?? '';
+  const acl = documented.split('\n').map((line) => line.trim());
+  assert.is(acl.filter((line) => line.startsWith('topic')).length, 3);
+  const users = { harkd: 'x', home: 'y' };
+  const broker = await brokerOf(world, { users, acl: [...acl, 'user home', 'topic readwrite #'] });
+  const { log } = await start(world, broker.url, {}, { username: 'harkd', password: 'x' });
+  const listener = await listenTo(broker.url, '#', { protocolVersion: 5, username: 'home', password: 'y' });
+  world.listeners.push(listener);
+  await listener.until(configTopic, isBack);
+  await listener.client.publishAsync(statusTopic, 'online', { qos: 1 });
+  await listener.until(configTopic, ({ length }) => length === 2);
+  await answered(listener);
+  assert.equal(log.of('fault'), []);
 });
 
 if (mosquittoMissing !== undefined) announceSkip('Home Assistant with mosquitto', mosquittoMissing);
