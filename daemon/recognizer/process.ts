@@ -19,17 +19,11 @@ function wire(thrown: unknown): WireFault {
 /**
  * What graphs answer lies outside V8's heap, where V8 hardly counts it: 0.6 MB for a command of 3 s, which had grown to
  * tens of megabytes before it was collected. A collection of the young takes less than a millisecond and comes after
- * the answer. What has become old by then is collected now and then: without, an hour of files adds 60 MB.
+ * the answer.
  */
 function collectGarbage(): void {
-  answers += 1;
-  const type = answers % answersPerFullCollection === 0 ? 'major' : 'minor';
-  setImmediate(() => globalThis.gc?.({ type, execution: 'sync' }));
+  setImmediate(() => globalThis.gc?.({ type: 'minor' }));
 }
-
-/** A full collection takes some 5 ms. */
-const answersPerFullCollection = 64;
-let answers = 0;
 
 let opened: ReturnType<typeof openRecognition> | undefined;
 
