@@ -36,6 +36,8 @@ export function discoveryOf(base: string, topics: Topics, device: HomeAssistantD
     key,
     {
       ...component,
+      // said once for the whole device, older versions do not hand it down, and listen at QoS 0
+      qos: 1,
       unique_id: `${id}_${key}`,
       // the same in every language, so that documentation and blueprints can name it
       default_entity_id: `${component.platform}.${objectIdOf(`${id}_${key}`)}`,
@@ -56,7 +58,6 @@ export function discoveryOf(base: string, topics: Topics, device: HomeAssistantD
       support_url: 'https://www.npmjs.com/package/harkd',
     },
     availability: [{ topic: topics.status, payload_available: 'online', payload_not_available: 'offline' }],
-    qos: 1,
     components: Object.fromEntries(components) as Readonly<Record<string, Component>>,
   };
 }

@@ -71,6 +71,7 @@ test('the rules are rules: what breaks one is refused', () => {
     'nothing that identifies': (p) => delete p.device.identifiers,
     'no components': (p) => (p.components = {}),
     'a component without platform': (p) => delete p.components.speech.platform,
+    'a component that is listened to at QoS 0 by older versions': (p) => delete p.components.speech.qos,
     'a component without unique_id': (p) => delete p.components.speech.unique_id,
     'a device of a component': (p) => (p.components.speech.device = p.device),
     'a key with a slash': (p) => (p.components['a/b'] = p.components.speech),
