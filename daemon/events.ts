@@ -56,6 +56,14 @@ export type RecognizedPiece = {
   readonly noSpeechProb: number | undefined;
 };
 
+/** A word with its place in the segment, and how sure the model was of it. */
+export type RecognizedWord = {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly prob: number;
+};
+
 /** What the recognizer says of one segment. `text` is empty when there was nothing to hear. */
 export type Recognition = {
   readonly text: string;
@@ -66,6 +74,7 @@ export type Recognition = {
   readonly temperature: number;
   readonly tokens: readonly number[];
   readonly pieces: readonly RecognizedPiece[];
+  readonly words?: readonly RecognizedWord[];
   /** Why text was withheld, if it was: nothing decoded, a guess below the thresholds, or a loop. */
   readonly rejected?: 'empty' | 'no-speech' | 'low-log-prob' | 'repetition';
   readonly timings: { readonly melMs: number; readonly encodeMs: number; readonly decodeMs: number };

@@ -1,4 +1,5 @@
 /** A transcribed file as text, JSON or subtitles. Pure; times are milliseconds from the start of the file. */
+import type { RecognizedWord } from './events.ts';
 
 export type OutputFormat = 'text' | 'json' | 'srt' | 'vtt';
 
@@ -9,6 +10,8 @@ export type FileSegment = {
   readonly text: string;
   readonly avgLogProb: number;
   readonly noSpeechProb: number | undefined;
+  /** In order of time, only if asked for. */
+  readonly words?: readonly RecognizedWord[];
 };
 
 export type FileResult = {

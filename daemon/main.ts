@@ -156,6 +156,11 @@ const parser = yargs(hideBin(process.argv))
             describe: 'a name or word to expect; may be given several times',
             requiresArg: true,
           },
+          words: {
+            type: 'boolean',
+            default: false,
+            describe: 'with --format json: when each word was said',
+          },
           'beam-size': {
             type: 'number',
             describe: 'texts followed at once; 1 takes the likeliest word each time',

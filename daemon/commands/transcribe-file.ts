@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { openSound, type Sound } from '../capture/sound.ts';
 import type { Config } from '../config.ts';
-import { type Frame, type Recognition, sampleRateHz } from '../events.ts';
+import { type Frame, type Recognition, type RecognizedWord, sampleRateHz } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { type FileResult, type FileSegment, type OutputFormat, transcriptWriter } from '../formats.ts';
 import type { LoadedModel } from '../recognizer/messages.ts';
@@ -159,6 +159,12 @@ function subjectOf(file: string): JournalSubject {
 
 const keyOf = ({ startSample, endSample }: Place): string => `${startSample}-${endSample}`;
 
+/** The piece a word lies in by its middle; the last takes what is beyond. */
+function pieceOf({ startMs, endMs }: RecognizedWord, pieces: Recognition['pieces']): number {
+  const at = pieces.findIndex((piece) => (startMs + endMs) / 2 < piece.endMs);
+  return at === -1 ? pieces.length - 1 : at;
+}
+
 /** The pieces of a segment, placed in the file. */
 function finishedOf(place: Place, recognition: Recognition, elapsedMs: number): FinishedSegment {
   const offsetMs = msOf(place.startSample);
@@ -166,12 +172,23 @@ function finishedOf(place: Place, recognition: Recognition, elapsedMs: number): 
   return {
     ...place,
     language: recognition.language,
-    pieces: pieces.map(({ startMs, endMs, text, avgLogProb, noSpeechProb }) => ({
+    pieces: pieces.map(({ startMs, endMs, text, avgLogProb, noSpeechProb }, i) => ({
       startMs: Math.round(offsetMs + startMs),
       endMs: Math.round(offsetMs + endMs),
       text,
       avgLogProb,
       noSpeechProb,
+      ...(recognition.words === undefined
+        ? {}
+        : {
+            words: recognition.words
+              .filter((word) => pieceOf(word, pieces) === i)
+              .map((word) => ({
+                ...word,
+                startMs: Math.round(offsetMs + word.startMs),
+                endMs: Math.round(offsetMs + word.endMs),
+              })),
+          }),
     })),
     timings: recognition.timings,
     elapsedMs,

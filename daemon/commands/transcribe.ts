@@ -28,6 +28,8 @@ export type TranscribeArguments = {
   /** Given several times, several. */
   readonly keyTerm?: string | readonly string[] | undefined;
   readonly beamSize?: number | undefined;
+  /** Says when each word was said, in JSON. */
+  readonly words: boolean;
   readonly task?: 'transcribe' | 'translate' | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
@@ -57,7 +59,7 @@ export async function transcribe(argv: TranscribeArguments, context: CommandCont
   const format = argv.json ? 'json' : argv.format;
   const files = [...new Set(argv.files)];
   const places = argv.output === undefined ? undefined : placeTranscripts(files, argv.output, format);
-  const recognizer = startRecognizers(config, context);
+  const recognizer = startRecognizers(config, argv.words, context);
   try {
     const job = await prepare(argv, { config, format, recognizer, startedAtMs, context });
     const faults: Fault[] = [];
@@ -84,7 +86,7 @@ export async function transcribe(argv: TranscribeArguments, context: CommandCont
   }
 }
 
-function startRecognizers(config: Config, context: CommandContext): RecognizerPool {
+function startRecognizers(config: Config, words: boolean, context: CommandContext): RecognizerPool {
   const location = locateModel(config.model, context.packageDir, context.environment);
   const processes = processesFor(config.threads, location.modelDir);
   const start = () =>
@@ -92,6 +94,7 @@ function startRecognizers(config: Config, context: CommandContext): RecognizerPo
       setup: {
         ...location,
         ...recognitionSettings(config),
+        words,
         threads: Math.floor(config.threads / processes),
       },
       emit: () => undefined,
@@ -147,6 +150,7 @@ async function prepare(argv: TranscribeArguments, preparation: Preparation): Pro
       task: config.task,
       keyTerms: config.keyTerms.join('\n'),
       beamSize: config.beamSize ?? 0,
+      words: argv.words,
       vad: argv.vad,
       ...config.vad,
       ...card?.segment,

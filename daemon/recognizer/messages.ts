@@ -16,6 +16,8 @@ export type RecognizerSetup = {
   readonly languages?: readonly string[];
   readonly task: 'transcribe' | 'translate';
   readonly keyTerms?: readonly string[];
+  /** Also say when each word was said; takes graphs of their own, compiled where there are none yet. */
+  readonly words?: boolean;
   /** Left out, what the model's card says. */
   readonly beamSize?: number;
 };

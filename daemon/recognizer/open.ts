@@ -21,7 +21,10 @@ export type OpenedRecognition = {
 export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRecognition> {
   const startedAtMs = performance.now();
   const { provider, requested, active, reason } = await resolveProvider(setup.provider);
-  const compiled = openPrepared(setup.modelDir, setup.cacheDirs, { profile: cpuProfile() });
+  const compiled = openPrepared(setup.modelDir, setup.cacheDirs, {
+    profile: cpuProfile(),
+    ...(setup.words === true ? { alignment: true } : {}),
+  });
   const card = readCard(setup.modelDir);
   const whisper = await openModel({
     compiled,
@@ -35,6 +38,7 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     timestamps: whisper.writesTimestamps,
     ...(setup.language === undefined ? {} : { language: setup.language }),
     ...(setup.languages?.length ? { candidates: setup.languages } : {}),
+    ...(setup.words === true ? { words: true } : {}),
     ...(setup.keyTerms?.length ? { keyTerms: setup.keyTerms } : {}),
   };
   return {

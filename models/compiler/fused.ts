@@ -35,6 +35,8 @@ import { compilerVersion } from './version.ts';
 export type FusedOptions = WeightOptions & {
   /** Also put out `log_mel` and `hidden`: for tests and for looking at a model. */
   readonly inspect: boolean;
+  /** Also put out where the decoder looks, `cross_weights_{i}`: for the times of words. */
+  readonly alignment?: boolean;
   /** Encoder positions (20 ms) that attend to each other; undefined: all of them (models/compiler/local-attention.ts). */
   readonly attentionWindow?: number | undefined;
 };
@@ -305,7 +307,7 @@ function decoderLayer(
     readonly totalTokens: Value;
     readonly shape: Architecture['shape'];
   },
-  options: WeightOptions,
+  options: FusedOptions,
 ): Value {
   const { decoderHeads: heads, headWidth } = inputs.shape;
   const cacheDims = (length: string) => [1, heads, length, headWidth];
@@ -332,6 +334,13 @@ function decoderLayer(
 
     const crossNormal = normalize(graph, 'cross_norm', afterSelf, layer.crossNorm);
     const asked = applyLinear(graph, `decoder.${i}.cross_query`, crossNormal, [layer.cross.query], options);
+    if (options.alignment === true) {
+      // once more what is inside the kernel below, which does not tell
+      const parted = graph.reshape(asked, [1, -1, heads, headWidth]);
+      const scaled = graph.mul(graph.transpose(parted, [0, 2, 1, 3]), graph.scalar(headWidth ** -0.5));
+      const looked = graph.softmax(graph.matMul(scaled, graph.transpose(crossKey, [0, 1, 3, 2])));
+      graph.output(`cross_weights_${i}`, looked, 'float32', [1, heads, 'S', 'T']);
+    }
     const heard = graph.multiHeadAttention(asked, crossKey, crossValue, heads);
     const crossOut = applyLinear(graph, `decoder.${i}.cross_out`, heard, [layer.cross.out], options);
     return feedForward(graph, `decoder.${i}`, graph.add(afterSelf, crossOut), layer, options);

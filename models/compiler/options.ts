@@ -33,6 +33,7 @@ export function completeOptions(options: CompileOptions, modelWidth: number): Co
     weights: options.weights ?? usual.weights,
     exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
     inspect: options.inspect ?? false,
+    ...(options.alignment === true ? { alignment: true } : {}),
     // absent where they are not asked for, as in a description that was read back
     ...(attentionWindow === undefined ? {} : { attentionWindow }),
     ...(keepEncoderLayers === undefined ? {} : { keepEncoderLayers }),

@@ -180,6 +180,20 @@ export class Decoding {
     return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
   }
 
+  /**
+   * Where the decoder looks while it reads the prompt, [1, H, S, T] a layer; undefined unless the graph was compiled
+   * to tell.
+   */
+  async crossWeights(): Promise<readonly Tensor[] | undefined> {
+    const { decoder, prompt, shape } = this.#input;
+    const names = Array.from({ length: shape.decoderLayers }, (_, i) => `cross_weights_${i}`);
+    if (!names.every((name) => decoder.outputNames.includes(name))) return undefined;
+    this.#place(prompt.tokens.length - 1, later);
+    const feeds = { ...this.#feeds, tokens: int64([1, prompt.tokens.length], ...prompt.tokens) };
+    const out = await decoder.run(feeds, [...names, ...this.#presentNames], this.#intoPrompt);
+    return names.map((name) => out[name] as Tensor);
+  }
+
   /** One attempt with several texts at once; whichever cache is used last holds the prompt as well. */
   async #search(options: AttemptOptions & { readonly beamSize: number }): Promise<Attempt> {
     const { prompt, endOfText } = this.#input;

@@ -23,6 +23,7 @@
  *        no_speech_prob         float32 [R]              softmax before suppression, at the no-speech token;
  *                                                        absent if the model has no such token
  *        logits                 float32 [R, V]           after suppression (suppressed entries are -inf)
+ *        cross_weights_{i}      float32 [1, H, S, T]     attention of layer i; only in graphs compiled with `alignment`
  *        present_self_key_{i}, present_self_value_{i}    float32 [1, H, C, W]; may be the very tensors fed as
  *                                                        self_key_{i}, self_value_{i}: appended in place
  */

@@ -13,6 +13,8 @@ export type GenerationConfig = {
   readonly lang_to_id?: Readonly<Record<string, number>>;
   readonly task_to_id?: Readonly<Record<string, number>>;
   readonly max_initial_timestamp_index?: number;
+  /** Layer and head of the decoder whose attention follows the sound. */
+  readonly alignment_heads?: readonly (readonly [number, number])[];
 };
 
 export type Languages = {

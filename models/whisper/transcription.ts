@@ -1,6 +1,7 @@
 /**
  * What a Whisper says of one stretch of sound; the daemon's `Recognition` has the same form.
  */
+import type { TimedWord } from './alignment.ts';
 import type { Attempt } from './decode.ts';
 
 /** A piece of text; times are relative to the start of the sound. */
@@ -31,6 +32,8 @@ export type Transcription = {
   readonly tokens: readonly number[];
   /** In order of time; none when `rejected`. */
   readonly pieces: readonly TranscribedPiece[];
+  /** In order of time; only if asked for, and of graphs that tell. */
+  readonly words?: readonly TimedWord[];
   readonly rejected?: Rejection;
   /** Wall-clock. `melMs` is 0: the log-mel spectrogram is computed inside the encoder graph. */
   readonly timings: { readonly melMs: number; readonly encodeMs: number; readonly decodeMs: number };

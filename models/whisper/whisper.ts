@@ -3,8 +3,9 @@
  */
 import { Fault } from '../../daemon/faults.ts';
 import type { Session, Tensor } from '../../providers/provider.ts';
+import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignment.ts';
 import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
-import { Decoding, type DecodingInput, likeliestNext } from './decode.ts';
+import { type Attempt, Decoding, type DecodingInput, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
 import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
 import {
@@ -30,6 +31,8 @@ export type TranscribeOptions = {
   readonly keyTerms?: readonly string[];
   /** Where `language` is left out: which ones to listen for. Left out or empty, all the model knows. */
   readonly candidates?: readonly string[];
+  /** Also say when each word was said: one more run of the decoder over the whole text. */
+  readonly words?: boolean;
   /** Sampling is reproducible: the same sound, options and seed give the same text. Default 0. */
   readonly seed?: number;
 };
@@ -136,6 +139,10 @@ export function openWhisper(parts: WhisperParts): Whisper {
             },
     });
     const rejected = reasonToReject(heard, defaults);
+    const words =
+      options.words === true && rejected === undefined
+        ? await timesOf(parts, input, heard.attempt, spoken, languages.taskTokenOf?.get(task), languages)
+        : undefined;
     const { attempt, compressionRatio, noSpeechProb, temperature } = heard;
     const durationMs = (samples.length / samplesPerSecond) * 1000;
     return {
@@ -150,6 +157,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
         rejected === undefined
           ? toPieces(attempt, { decode: tokenizer.decode, firstTimestamp, durationMs, noSpeechProb })
           : [],
+      ...(words === undefined ? {} : { words }),
       ...(rejected === undefined ? {} : { rejected }),
       timings: {
         melMs: 0,
@@ -169,6 +177,35 @@ export function openWhisper(parts: WhisperParts): Whisper {
       await Promise.all([encoder.close(), decoder.close()]);
     },
   };
+}
+
+/** When each word of `attempt` was said; undefined where the graph does not tell or the text fills all positions. */
+async function timesOf(
+  { generation, shape, tokenizer }: WhisperParts,
+  input: Omit<DecodingInput, 'prompt'>,
+  attempt: Attempt,
+  language: string,
+  taskToken: number | undefined,
+  { tokenOf }: Languages,
+): Promise<TimedWord[] | undefined> {
+  const { special } = tokenizer;
+  const { firstTimestamp = Number.POSITIVE_INFINITY } = special;
+  const written = attempt.tokens.map((token, i) => ({ token, logProb: attempt.logProbs[i] as number }));
+  const text = written.filter(({ token }) => token < firstTimestamp);
+  const tokens = text.map(({ token }) => token);
+  const told = { languageToken: tokenOf?.get(language), taskToken, timestamps: false, previous: [] };
+  const start = buildPrompt(special, told, shape.maxTextTokens).tokens;
+  const whole = [...start, ...tokens, special.endOfText];
+  if (whole.length > shape.maxTextTokens) return undefined;
+  const reading = new Decoding({ ...input, prompt: { tokens: whole, startRow: 0 } });
+  const weights = await reading.crossWeights();
+  if (weights === undefined) return undefined;
+  const heads = generation.alignment_heads ?? defaultHeads(shape.decoderLayers, shape.decoderHeads);
+  const map = attentionMap(weights, heads);
+  const frames = map.length / whole.length;
+  const attention = map.subarray((start.length - 1) * frames, (whole.length - 1) * frames);
+  const logProbs = text.map(({ logProb }) => logProb);
+  return timeWords(tokens, logProbs, attention, tokenizer.decode, language);
 }
 
 /** Samples as the encoder takes them: a multiple of 320, silence added at the end; never padded to 30 s. */
