@@ -16,7 +16,7 @@ import { Fault, toFault } from './faults.ts';
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 
 // New objects get 1 MB and not up to 16, twice: frames and messages live for milliseconds, and the memory of a small
-// board is better spent on models. Resident memory of the daemon: 148 MB before, 119 after (docs/bench/memory.md).
+// board is better spent on models. Resident memory of the daemon: 148 MB before, 119 after (docs/bench/footprint.md).
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const packageDir = path.join(import.meta.dirname, '../..');
