@@ -121,6 +121,9 @@ function write(results: Results, folder: string): void {
   writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(results, shortened, 1)}\n`);
   writeFileSync(path.join(folder, `${name}.md`), renderReport(results, `${name}.svg`, `${name}.json`));
   writeFileSync(path.join(folder, `${name}.svg`), chartOf(results, latencyGoal));
+  // what is kept is formatted like everything else that is kept
+  const files = ['json', 'md'].map((suffix) => path.join(folder, `${name}.${suffix}`));
+  spawnSync(path.join(packageDir, 'node_modules/.bin/biome'), ['format', '--write', ...files]);
   say(`written: ${path.join(folder, name)}.md, .json, .svg`);
 }
 

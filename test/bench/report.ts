@@ -33,8 +33,7 @@ ${renderMarkdown(
     ['counted', `${rounds} rounds, ${starts} starts; figures are medians unless they say otherwise`],
   ],
 )}
-${busyNote(results)}
-## What was promised
+${busyNote(results)}## What was promised
 
 ${renderMarkdown(
   ['figure', 'goal', ...columns(results), ''],
@@ -62,9 +61,10 @@ Resident memory counts the pages of Node.js and onnxruntime that both processes 
 }
 
 function busyNote({ load, machine }: Results): string {
-  if (load.most <= machine.cores) return '';
+  if (load.most <= machine.cores) return '\n';
   return `
 **Other programs were running** (load up to ${load.most} on ${machine.cores} cores): times on the clock are longer than on a quiet machine, ratios of interleaved runs and CPU times hardly are. The least of each figure comes closest to a quiet machine.
+
 `;
 }
 
