@@ -93,6 +93,8 @@ alignment('words begin at spaces, and where there are none, at every character',
 });
 
 const demoDir = path.join(embeddedModelDir, 'demo');
+/** What flite says of its own sounds: test/golden/word-times/make.py. */
+const endsFile = path.join(import.meta.dirname, '../../../../test/golden/word-times/golden.json');
 type Sentences = {
   readonly recordings: readonly {
     readonly file: string;
@@ -112,6 +114,8 @@ alignment(
     const { recordings } = JSON.parse(
       readFileSync(path.join(demoDir, 'sentences.json'), 'utf8'),
     ) as Sentences;
+    const ends = JSON.parse(readFileSync(endsFile, 'utf8')) as Readonly<Record<string, readonly number[]>>;
+    const errorsMs: number[] = [];
     for (const { file, sentences } of recordings) {
       const bytes = readFileSync(path.join(demoDir, file));
       const at = bytes.indexOf('data', 12, 'latin1') + 8;
@@ -124,6 +128,9 @@ alignment(
         const heard = await whisper.transcribe(samples, { words: true });
         assert.is((heard.words ?? []).map((word) => word.text).join(' '), heard.text);
         assert.is(heard.text, text);
+        for (const [i, endMs] of (ends[text] ?? []).entries()) {
+          errorsMs.push(Math.abs((heard.words?.[i]?.endMs ?? Number.NaN) - 200 - endMs));
+        }
         let lastMs = heard.words?.[0]?.startMs;
         for (const word of heard.words ?? []) {
           assert.is(word.startMs, lastMs, `${text}: ${word.text} follows the word before`);
@@ -136,6 +143,11 @@ alignment(
       }
     }
     await whisper.close();
+    errorsMs.sort((a, b) => a - b);
+    assert.is(errorsMs.length, 24, 'words that flite spoke');
+    const medianMs = errorsMs[12] as number;
+    assert.ok(medianMs < 100, `median ${medianMs} ms: ${errorsMs.join(' ')}`);
+    assert.ok(errorsMs.filter((error) => error < 150).length >= 18, errorsMs.join(' '));
   },
 );
 
