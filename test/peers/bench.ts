@@ -13,7 +13,7 @@ import { measure } from './measured.ts';
 import type { PeerFiles } from './peer.ts';
 import { entries, packages, packageVersion } from './peers.ts';
 import { type Report, renderReport, type ShapeResult } from './report.ts';
-import { findWhisperCpp } from './whisper-cpp.ts';
+import { findWhisperCpp, whisperCppVersion } from './whisper-cpp.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
 const cacheDir = path.join(root, '.cache/peers');
@@ -113,6 +113,8 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
   version: string;
   dependencies: Record<string, string>;
 };
+/** Of the code that was started: the tree may go on while it runs. */
+const commit = git('describe', '--always', '--dirty');
 const shortened = (_key: string, value: unknown): unknown =>
   typeof value === 'number' ? Number(value.toPrecision(6)) : value;
 
@@ -130,7 +132,7 @@ function writeReport(): void {
     at,
     command: ['npm run bench:peers', ...(given.length > 0 ? ['--'] : []), ...given].join(' '),
     harkd: manifest.version,
-    commit: git('rev-parse', '--short', 'HEAD'),
+    commit,
     machine: readSurroundings(),
     core,
     threads,
@@ -139,6 +141,7 @@ function writeReport(): void {
     load: { before: loadBefore, after: readLoad() },
     versions: {
       'onnxruntime-node': manifest.dependencies['onnxruntime-node'] ?? '',
+      'whisper.cpp': whisperCppVersion() ?? 'not on the PATH',
       ...Object.fromEntries(
         Object.keys(packages).map((name) => [name, packageVersion(cacheDir, name) ?? 'not installed']),
       ),

@@ -23,6 +23,14 @@ export function findWhisperCpp(): string | undefined {
   }
 }
 
+export function whisperCppVersion(): string | undefined {
+  try {
+    return execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().replace(/^.*: /, '');
+  } catch {
+    return undefined;
+  }
+}
+
 async function prepare({ modelDir, workDir }: PeerFiles): Promise<void> {
   const file = path.join(workDir, 'ggml-q8_0.bin');
   if (!existsSync(`${file}.whole`)) writeGgml(modelDir, file);
