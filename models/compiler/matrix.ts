@@ -84,8 +84,8 @@ export type Rows = {
   readonly blocks: () => Iterable<{ readonly first: number; readonly values: Float32Array }>;
 };
 
-/** 4 MB of float32: enough to keep the disk busy, little to hold. */
-const valuesAtOnce = 1 << 20;
+/** 1 MB of float32: enough to keep the disk busy, and what waits to be collected is little. */
+const valuesAtOnce = 1 << 18;
 
 /** The rows of several [outs, ...ins], one after the other; `arrange` changes the order of values within each row. */
 export function rowsOf(
