@@ -69,12 +69,21 @@ async function start(
   await rig.online();
   return rig;
 }
-/** What was asked of the daemon before is done when this returns: it answers in order. */
+/**
+ * What was asked of the daemon before is done when this returns: it answers in order. Asked again until there is an
+ * answer, since a daemon that has just come back may not be subscribed yet.
+ */
 async function answered(listener: Listener): Promise<void> {
   const topic = `${base}/response/ping`;
   const before = listener.on(topic).length;
-  await listener.client.publishAsync(`${base}/request/ping`, '', { qos: 1 });
-  await listener.until(topic, ({ length }) => length > before);
+  const ask = () => listener.client.publish(`${base}/request/ping`, '', { qos: 1 });
+  ask();
+  const asking = setInterval(ask, 250);
+  try {
+    await listener.until(topic, ({ length }) => length > before);
+  } finally {
+    clearInterval(asking);
+  }
 }
 
 test('whoever comes later finds the announcement, and can use the switch as it says', async (world) => {
