@@ -117,7 +117,10 @@ const listening = (async () => {
     // the last word of a clean stop; the embedded broker goes with the daemon
     if (message.type === 'status' && message.status === 'offline') return;
   }
-})();
+})().catch((thrown: unknown) => {
+  // the daemon has said why on its log, above
+  print('error', thrown instanceof Error ? thrown.message : String(thrown));
+});
 const code = await ended;
 over.abort();
 await listening;

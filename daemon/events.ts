@@ -24,8 +24,11 @@ export type Frame = {
 /** A source of sound. Ends when the sound ends (files) or `signal` aborts; never throws past its owner's retries. */
 export type AudioSource = (signal: AbortSignal) => AsyncIterable<Frame>;
 
-/** Probability of speech in a frame, [0, 1]. Keeps its own recurrent state and resets it after a gap. */
-export type DetectSpeech = (frame: Frame) => Promise<number>;
+/**
+ * Probability of speech, [0, 1], in each of some frames that follow one another. Keeps its own recurrent state, and
+ * resets it where a call does not continue the last one. The answer may lie in memory that the next call overwrites.
+ */
+export type DetectSpeech = (frames: readonly Frame[]) => Promise<ArrayLike<number>>;
 
 /** Sound to be recognised: a segment, or speech that still goes on as far as it has been heard. */
 export type Utterance = {

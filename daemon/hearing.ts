@@ -4,16 +4,10 @@ import type { ModelCard } from '../models/manifest.ts';
 import { provider as cpu } from '../providers/cpu.ts';
 import type { Config } from './config.ts';
 import { Segmenter, segmenterDefaults } from './segmenter.ts';
-import { openSileroSequence, openSileroVad, type SequenceVad, type Vad } from './vad.ts';
+import { openSileroSequence, type SequenceVad } from './vad.ts';
 
-/** Opens the voice-activity detector that the build put into the package. It runs on the CPU: 0.3 MB, 32 ms a step. */
-export function openVad(packageDir: string): Promise<Vad> {
-  const graph = path.join(packageDir, 'dist/models/vad/silero-vad-v6.onnx');
-  return openSileroVad(graph, cpu.open);
-}
-
-/** The same detector for files, many frames in a run. */
-export function openSequenceVad(packageDir: string): Promise<SequenceVad> {
+/** Opens the voice-activity detector that the build put into the package, on the CPU: some frames of 32 ms in a run. */
+export function openVad(packageDir: string): Promise<SequenceVad> {
   const graph = path.join(packageDir, 'dist/models/vad/silero-vad-v6-sequence.onnx');
   return openSileroSequence(graph, cpu.open);
 }

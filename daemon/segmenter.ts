@@ -147,6 +147,11 @@ export class Segmenter {
     this.#buffer = new Float32Array(this.#before + this.#maxSegment + sampleRateHz);
   }
 
+  /** Nobody speaks, and nothing that may become speech has been heard. */
+  get isSilent(): boolean {
+    return this.#phase.name === 'silence';
+  }
+
   /** Hears one frame, of any length, with its probability of speech. Answers what it made known, in order. */
   push(frame: Frame, probability: number): readonly HeardEvent[] {
     if (frame.startSample !== this.#heardEnd) this.#jumpTo(frame.startSample);

@@ -1,5 +1,5 @@
 import type { Session, SessionOptions, Tensor } from '../providers/provider.ts';
-import type { DetectSpeech, Frame } from './events.ts';
+import type { Frame } from './events.ts';
 import { frameSamples, sampleRateHz } from './events.ts';
 
 /** The network sees the end of the frame before, too: 4 ms. */
@@ -9,7 +9,8 @@ const stateDims: readonly number[] = [2, 1, 128];
 
 /** A detector with the graph it holds. */
 export type Vad = {
-  readonly detectSpeech: DetectSpeech;
+  /** Probability of speech in one frame. */
+  readonly detectSpeech: (frame: Frame) => Promise<number>;
   readonly close: () => Promise<void>;
 };
 
@@ -71,7 +72,7 @@ function zeroState() {
   return { type: 'float32', dims: stateDims, data } as const satisfies Tensor;
 }
 
-/** A detector for sound that does not have to be heard as it comes. */
+/** A detector that looks at some frames in one run. */
 export type SequenceVad = {
   /**
    * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { fileSource } from '../daemon/capture/file.ts';
 import type { HeardEvent } from '../daemon/segmenter.ts';
 import { Segmenter } from '../daemon/segmenter.ts';
-import { openSileroVad } from '../daemon/vad.ts';
+import { openSileroSequence } from '../daemon/vad.ts';
 import { openCompiled } from '../models/compiler/compiled.ts';
 import { readCard } from '../models/manifest.ts';
 import { openModel } from '../models/whisper/open.ts';
@@ -28,7 +28,7 @@ test('every sentence is heard word for word, and no other', async () => {
   const card = readCard(embeddedDir);
   assert.ok(card?.segment !== undefined);
   const padding = { beforeMs: card.segment.paddingBeforeMs, afterMs: card.segment.paddingAfterMs };
-  const vad = await openSileroVad(path.join(modelsDir, 'vad/silero-vad-v6.onnx'), cpu.open);
+  const vad = await openSileroSequence(path.join(modelsDir, 'vad/silero-vad-v6-sequence.onnx'), cpu.open);
   const whisper = await openModel({ compiled: openCompiled(embeddedDir), provider: cpu });
   for (const { file, sentences } of recordings) {
     const segmenter = new Segmenter({ nextId: () => file, padding });
@@ -42,7 +42,7 @@ test('every sentence is heard word for word, and no other', async () => {
     };
     const source = fileSource(path.join(demoDir, file), { pace: 'fast', epochMs: 0 });
     for await (const frame of source(new AbortController().signal)) {
-      await recognise(segmenter.push(frame, await vad.detectSpeech(frame)));
+      await recognise(segmenter.push(frame, (await vad.detectSpeech([frame]))[0] ?? 0));
     }
     await recognise(segmenter.flush());
     assert.equal(

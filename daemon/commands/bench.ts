@@ -138,7 +138,11 @@ function render(result: Result): string {
     ms('  features to text', result.decodeMs, `decoder, ${result.tokens} tokens`),
     ['real-time factor', rtf.median, rtf.p95, rtf.min, '%', 'of the time the sound took to say'],
     ms('load', result.loadMs, `recognizer process, ${result.loadMs.count} starts`),
-    ms('detector, a frame', detector.pacedCpuMs, `${figure(detector.coreShare * 100)} % of one core, always`),
+    ms(
+      'detector, a frame',
+      detector.silenceCpuMs,
+      `${figure(detector.coreShare * 100)} % of one core, always`,
+    ),
     [
       'recognizer memory',
       memory.rssMb,

@@ -79,7 +79,14 @@ export function openCompiled(dir: string): OpenedModel {
   if (description === undefined) {
     throw new Fault('MODEL_MISSING', `there is no compiled model at ${dir}`, remedy);
   }
-  verifyFiles(dir, description.files, descriptionFile, remedy);
+  try {
+    verifyFiles(dir, description.files, descriptionFile, remedy);
+  } catch (fault) {
+    // another compiler may have put its model in the place of the one we were reading; each such race has a winner
+    const now = readDescription(dir);
+    if (now !== undefined && JSON.stringify(now) !== JSON.stringify(description)) return openCompiled(dir);
+    throw fault;
+  }
   return {
     ...description,
     dir,

@@ -14,7 +14,7 @@ report('every goal has a row with its figure for each number of threads', () => 
     const row = text.split('\n').find((line) => line.startsWith(`| ${what} `));
     assert.ok(row !== undefined, what);
     assert.is(row.split('|').length, 7, row);
-    assert.match(row, /\| met +\|$/);
+    assert.match(row, /\| met +\|$/, row);
   }
   assert.match(text, /\| ≥ 8 x +\| 40\.0 x +\| 40\.0 x +\| met/);
 });

@@ -100,11 +100,18 @@ export const goals: readonly Goal[] = [
     of: ({ graphs }) => (graphs.detector.frameMs.median / frameMs) * 100,
   },
   {
-    what: 'the same, a frame every 32 ms: caches go cold in between',
+    what: 'the same at the pace of a microphone, while nobody speaks',
     unit: '%',
     goal: 1,
     atLeast: false,
     of: ({ graphs }) => graphs.detector.coreShare * 100,
+  },
+  {
+    what: 'the same at the pace of a microphone, while somebody speaks: caches go cold between frames',
+    unit: '%',
+    goal: 1,
+    atLeast: false,
+    of: ({ graphs }) => (graphs.detector.pacedCpuMs.median / frameMs) * 100,
   },
   {
     what: 'compiled graphs, times as fast as plain fp32 padded to 30 s',

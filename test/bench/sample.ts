@@ -43,7 +43,12 @@ const threadResults = (threads: number): ThreadResults => ({
       totalMs: around(12),
       rtf: around(0.004),
     },
-    detector: { frameMs: around(0.2), pacedCpuMs: around(0.25), coreShare: 0.0078 },
+    detector: {
+      frameMs: around(0.2),
+      pacedCpuMs: around(0.25),
+      silenceCpuMs: around(0.2),
+      coreShare: 0.0078,
+    },
     ladder: [
       rung('plain fp32, 30 s', 'padded', 40, 320, 40),
       rung('plain fp32, true length', 'not padded', 4, 26, 10),

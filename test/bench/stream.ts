@@ -58,7 +58,7 @@ export async function createStream(before: readonly Buffer[], count: number): Pr
     const frame = { samples, startSample: position, atMs: 0 };
     position += frameSamples;
     const segments = segmenter
-      .push(frame, await vad.detectSpeech(frame))
+      .push(frame, (await vad.detectSpeech([frame]))[0] ?? 0)
       .flatMap((event) => (event.type === 'segment' ? [event.segment] : []));
     return segments[0];
   };

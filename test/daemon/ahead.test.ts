@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { AheadOptions } from '../../daemon/ahead.ts';
 import { expectedMs } from '../../daemon/ahead.ts';
 import { type Deferred, deferred } from '../../daemon/deferred.ts';
-import type { DaemonEvent, Recognition, Recognizer, Utterance } from '../../daemon/events.ts';
+import type { DaemonEvent, Frame, Recognition, Recognizer, Utterance } from '../../daemon/events.ts';
 import { Fault } from '../../daemon/faults.ts';
 import { MuteSwitch } from '../../daemon/mute.ts';
 import { listen } from '../../daemon/pipeline.ts';
@@ -46,16 +46,16 @@ type Setting = {
 async function heard({ drawing, ahead, transcribe, beforeFrame }: Setting): Promise<DaemonEvent[]> {
   const events: DaemonEvent[] = [];
   let count = 0;
-  let probability = 0;
+  const probabilityOf = new Map<Frame, number>();
   await listen({
     source: async function* () {
       for (const [index, scored] of [...score(drawing)].entries()) {
         await beforeFrame?.(index);
-        probability = scored.probability;
+        probabilityOf.set(scored.frame, scored.probability);
         yield scored.frame;
       }
     },
-    detectSpeech: async () => probability,
+    detectSpeech: async (frames) => frames.map((frame) => probabilityOf.get(frame) ?? 0),
     createSegmenter: () => new Segmenter({ nextId: () => `s${++count}`, maxSegmentMs: 6000 }),
     queue: new SegmentQueue(),
     recognizer: { transcribe, close: async () => undefined },

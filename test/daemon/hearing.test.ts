@@ -6,14 +6,14 @@ import { fileSource } from '../../daemon/capture/file.ts';
 import type { Frame } from '../../daemon/events.ts';
 import type { HeardEvent } from '../../daemon/segmenter.ts';
 import { Segmenter, segmenterDefaults } from '../../daemon/segmenter.ts';
-import { openSileroVad, type Vad } from '../../daemon/vad.ts';
+import { openSileroSequence, type SequenceVad } from '../../daemon/vad.ts';
 import { provider as cpu } from '../../providers/cpu.ts';
 import { announceSkip } from '../skip.ts';
 import { noiseAt } from './score.ts';
 import { inFrames } from './sound.ts';
 
 const rootDir = path.join(import.meta.dirname, '../../..');
-const graphPath = path.join(rootDir, 'dist/models/vad/silero-vad-v6.onnx');
+const graphPath = path.join(rootDir, 'dist/models/vad/silero-vad-v6-sequence.onnx');
 const demoDir = path.join(rootDir, 'models/embedded/demo');
 
 type Sentence = { readonly text: string; readonly startMs: number; readonly endMs: number };
@@ -23,9 +23,9 @@ const { recordings }: { readonly recordings: readonly Recording[] } = JSON.parse
 );
 
 const test = suite('hearing');
-let vad: Vad;
+let vad: SequenceVad;
 test.before(async () => {
-  vad = await openSileroVad(graphPath, cpu.open);
+  vad = await openSileroSequence(graphPath, cpu.open);
 });
 test.after(() => vad.close());
 
@@ -34,7 +34,8 @@ async function hear(frames: Iterable<Frame> | AsyncIterable<Frame>): Promise<Hea
   let count = 0;
   const segmenter = new Segmenter({ nextId: () => String(++count) });
   const events: HeardEvent[] = [];
-  for await (const frame of frames) events.push(...segmenter.push(frame, await vad.detectSpeech(frame)));
+  for await (const frame of frames)
+    events.push(...segmenter.push(frame, (await vad.detectSpeech([frame]))[0] ?? 0));
   events.push(...segmenter.flush());
   return events;
 }

@@ -58,7 +58,7 @@ async function heard(setting: Setting): Promise<DaemonEvent[]> {
   const recognizer: Recognizer = { transcribe: setting.transcribe, close: async () => undefined };
   await listen({
     source: setting.source,
-    detectSpeech: async (frame) => ((frame.samples[0] ?? 0) > 0 ? 0.9 : 0.1),
+    detectSpeech: async (frames) => frames.map(({ samples }) => ((samples[0] ?? 0) > 0 ? 0.9 : 0.1)),
     createSegmenter: () => new Segmenter({ nextId: () => `s${++segments}` }),
     queue: new SegmentQueue(setting.capacityS),
     recognizer,
@@ -100,6 +100,40 @@ pipeline('each utterance becomes one transcript, in order, with its own time', a
   assert.is(first.confidence, Number(Math.exp(-0.1).toFixed(4)));
   assert.is(first.microphone, 'drawn');
 });
+
+pipeline(
+  'in silence the detector looks at some frames at once, from the first speech on at each as it comes',
+  async () => {
+    const runs: string[] = [];
+    let count = 0;
+    await listen({
+      source: sourceOf(`${silence(0.512)}${speech(0.32)}${silence(2)}`),
+      detectSpeech: async (frames) => {
+        runs.push(frames.map(({ samples }) => ((samples[0] ?? 0) > 0 ? '#' : '.')).join(''));
+        // what a run must be: frames that follow one another
+        for (const [index, frame] of frames.entries()) {
+          assert.is(frame.startSample, (frames[0]?.startSample ?? 0) + index * frameSamples);
+        }
+        return frames.map(({ samples }) => ((samples[0] ?? 0) > 0 ? 0.9 : 0.1));
+      },
+      createSegmenter: () => new Segmenter({ nextId: () => `s${++count}` }),
+      queue: new SegmentQueue(),
+      recognizer: { transcribe: async () => recognition('words'), close: async () => undefined },
+      mute: new MuteSwitch(false, () => undefined),
+      emit: () => undefined,
+      origin: () => ({ model: 'm', provider: 'cpu', microphone: 'drawn' }),
+      signal: new AbortController().signal,
+      giveUp: new AbortController().signal,
+    });
+    assert.is(runs.join(''), `${silence(0.512)}${speech(0.32)}${silence(2)}`, 'every frame, once, in order');
+    assert.equal(runs.slice(0, 4), ['....', '....', '....', '....']);
+    assert.is(runs[4], '####');
+    // speech and the pause that ends it, a frame at a time
+    const alone = runs.slice(5).findIndex((run) => run.length > 1);
+    assert.ok(alone >= 6 + 18, `${alone} frames were looked at alone`);
+    assert.is(runs.at(5 + alone), '....');
+  },
+);
 
 pipeline('nothing is published for a segment without text, and why is said', async () => {
   const events = await heard({
