@@ -7,7 +7,7 @@ import { type Config, loadConfig } from '../config.ts';
 import type { Frame } from '../events.ts';
 import { Fault, toFault } from '../faults.ts';
 import { formatResult, type OutputFormat } from '../formats.ts';
-import { createSegmenterFor, openVad } from '../hearing.ts';
+import { createSegmenterFor, openSequenceVad } from '../hearing.ts';
 import { locateModel } from '../model-location.ts';
 import { startRecognizer } from '../recognizer/client.ts';
 import { type RecognizerPool, recognizerPool } from '../recognizer/pool.ts';
@@ -129,7 +129,7 @@ async function prepare(argv: TranscribeArguments, preparation: Preparation): Pro
   const { config, format, recognizer, startedAtMs, context } = preparation;
   const { modelDir } = locateModel(config.model, context.packageDir, context.environment);
   const card = readCard(modelDir);
-  const vad = argv.vad ? await openVad(context.packageDir) : undefined;
+  const vad = argv.vad ? await openSequenceVad(context.packageDir) : undefined;
   const model = await recognizer.loaded;
   let segments = 0;
   return {

@@ -164,7 +164,7 @@ function livingRows(results: Results): Row[] {
     row('proportional (PSS), MB', ({ living }) => megabytes(living.memory.pssMb)),
     row('detector, a frame, one after the other, ms', ({ graphs }) => spread(graphs.detector.frameMs)),
     row('detector, a frame every 32 ms, CPU ms', ({ graphs }) => spread(graphs.detector.pacedCpuMs)),
-    row('detector, four frames every 128 ms, CPU ms a frame', ({ graphs }) =>
+    row('detector, six frames every 192 ms, CPU ms a frame', ({ graphs }) =>
       spread(graphs.detector.silenceCpuMs),
     ),
     row('CPU time in a minute of quiet, s', ({ living: { idle } }) =>
