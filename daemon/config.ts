@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Ajv } from 'ajv';
 import { readSecretFiles, takeCredentials } from './config-credentials.ts';
 import { complete, type Machine } from './config-defaults.ts';
 import { type ParsedFile, parseConfigFile } from './config-file.ts';
 import { faultOf, type Problem, problemOf, unknownVariables } from './config-problems.ts';
 import { checkTogether } from './config-rules.ts';
-import { leaves, schema } from './config-schema.ts';
+import { leaves } from './config-schema.ts';
 import { bareCopy, type ConfigTree, pick, put, typed } from './config-tree.ts';
+import { validate } from './config-validate.ts';
 import { Fault } from './faults.ts';
 
 /** The whole configuration, every default filled in; `config.schema.json` says what each key means. */
@@ -107,10 +107,6 @@ export type LoadedConfig = {
   /** The file it was read from; undefined when there is none. */
   readonly path: string | undefined;
 };
-
-const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
-ajv.addVocabulary(['x-expected', 'x-default']);
-const validate = ajv.compile(schema);
 
 /** Where a configuration is looked for when none is named, in this order. */
 export function defaultPaths(environment: Environment): string[] {
