@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, isIP } from 'node:net';
 import { Duplex, Transform } from 'node:stream';
 import { Aedes } from 'aedes';
+import { isLoopback } from './address.ts';
 import { Fault } from './faults.ts';
 
 export type EmbeddedBrokerOptions = {
@@ -100,10 +101,6 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
       return closing;
     },
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /**

@@ -102,7 +102,7 @@ const rules: readonly Rule[] = [
         'daemon/mqtt-contract.ts',
         'daemon/broker-connection.ts',
         'daemon/broker-trouble.ts',
-        'daemon/http-address.ts',
+        'daemon/address.ts',
       ];
       return forbidden(
         source,

@@ -1,6 +1,6 @@
+import { parseHttpAddress } from '../address.ts';
 import type { Config } from '../config.ts';
 import type { Sink } from '../events.ts';
-import { parseHttpAddress } from '../http-address.ts';
 import type { Log } from '../log.ts';
 import type { HttpSinkOptions } from '../sinks/http.ts';
 

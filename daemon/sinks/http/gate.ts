@@ -1,7 +1,7 @@
 /** Who may come in. Nothing here looks at a password: there is one token, or the machine itself is the boundary. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopback } from '../../http-address.ts';
+import { isLoopback } from '../../address.ts';
 
 /** `page`: static, the same for everybody. `data`: what was heard and how we are. `command`: changes something. */
 export type Access = 'page' | 'data' | 'command';

@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLoopback, parseHttpAddress } from '../../daemon/http-address.ts';
+import { isLoopback, parseHttpAddress } from '../../daemon/address.ts';
 
-const test = suite('daemon/http-address');
+const test = suite('daemon/address');
 
 test('parts host and port', () => {
   assert.equal(parseHttpAddress('127.0.0.1:8080'), { host: '127.0.0.1', port: 8080 });

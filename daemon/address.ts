@@ -1,4 +1,4 @@
-/** Where the web page listens: `HOST:PORT`, as in the configuration and on the command line. This file imports nothing but node:net. */
+/** Where something of ours listens: `HOST:PORT`, as in the configuration and on the command line. This file imports nothing but node:net. */
 import { isIP } from 'node:net';
 
 export type HttpAddress = { readonly host: string; readonly port: number };
