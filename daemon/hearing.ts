@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { ModelCard } from '../models/manifest.ts';
 import { provider as cpu } from '../providers/cpu.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { DetectSpeech } from './events.ts';
 import { Segmenter, segmenterDefaults } from './segmenter.ts';
 import { openSileroSequence, openSileroVad, type SequenceVad } from './vad.ts';

@@ -1,6 +1,6 @@
 /** The outbox a configuration asks for, or the best there can be instead. */
 import path from 'node:path';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Emit } from './events.ts';
 import type { Fault } from './faults.ts';
 import type { MemoryOutboxOptions, Outbox } from './outbox.ts';

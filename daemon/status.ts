@@ -1,5 +1,5 @@
-import { type Config, hideSecrets } from './config.ts';
-import { schemaVersion } from './config-schema.ts';
+import { type Config, hideSecrets } from './config/config.ts';
+import { schemaVersion } from './config/schema.ts';
 import type { Component, DaemonEvent } from './events.ts';
 import type { HealthMessage } from './mqtt-contract.ts';
 

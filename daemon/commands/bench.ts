@@ -6,7 +6,7 @@ import { benchRecognizer, type RecognizerFigures } from '../bench/recognizer.ts'
 import { type Summary, scaled } from '../bench/statistics.ts';
 import { readLoad, readSurroundings, type Surroundings } from '../bench/surroundings.ts';
 import { figure, type Row, renderText } from '../bench/table.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { Fault } from '../faults.ts';
 import { openVad } from '../hearing.ts';
 import { locateModel } from '../model-location.ts';

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { type ConfigInput, type Environment, hideSecrets, loadConfigFrom } from '../config.ts';
-import { schemaText } from '../config-schema.ts';
+import { type ConfigInput, type Environment, hideSecrets, loadConfigFrom } from '../config/config.ts';
+import { schemaText } from '../config/schema.ts';
 
 /** `harkd config check`: says that all is well, or throws the fault with everything that is not. */
 export function checkConfig(input: ConfigInput): string {

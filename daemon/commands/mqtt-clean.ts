@@ -7,7 +7,7 @@ import {
   connectBroker,
   type Protocol,
 } from '../broker-connection.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { type Deferred, deferred } from '../deferred.ts';
 import { Fault } from '../faults.ts';
 import { discoveryTopicOf, topicsOf } from '../mqtt-contract.ts';

@@ -9,7 +9,7 @@ import type { EmbeddedBroker } from '../broker.ts';
 import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
 import { stdinSource } from '../capture/stdin.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import type { AudioSource, Emit, Sink } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { createSegmenterFor, openVad } from '../hearing.ts';

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { openSound, type Sound } from '../capture/sound.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { type Frame, type Recognition, type RecognizedWord, sampleRateHz } from '../events.ts';
 import { Fault } from '../faults.ts';
 import { type FileResult, type FileSegment, type OutputFormat, transcriptWriter } from '../formats.ts';

@@ -3,7 +3,7 @@ import { rmSync, statSync } from 'node:fs';
 import { freemem } from 'node:os';
 import path from 'node:path';
 import { readCard } from '../../models/manifest.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import type { Frame } from '../events.ts';
 import { Fault, toFault } from '../faults.ts';
 import { formatResult, type OutputFormat } from '../formats.ts';

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import type { Heard } from '../subscriber.ts';
 import { follow } from '../subscriber.ts';
 import type { CommandContext } from './context.ts';

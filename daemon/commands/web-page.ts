@@ -1,5 +1,5 @@
 import { parseHttpAddress } from '../address.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Sink } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { HttpSinkOptions } from '../sinks/http.ts';

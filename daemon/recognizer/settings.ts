@@ -1,5 +1,5 @@
 /** What a configuration says of recognising, as the recognizer process is told. */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { RecognizerSetup } from './messages.ts';
 
 export type RecognitionSettings = Omit<RecognizerSetup, 'modelDir' | 'cacheDirs' | 'threads' | 'words'>;

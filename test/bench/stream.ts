@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { readCommand } from '../../daemon/bench/command.ts';
-import { loadConfig } from '../../daemon/config.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
 import { frameSamples, type Segment, sampleRateHz } from '../../daemon/events.ts';
 import { createSegmenterFor, openVad } from '../../daemon/hearing.ts';
 import { readCard } from '../../models/manifest.ts';

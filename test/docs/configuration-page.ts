@@ -12,13 +12,13 @@ import {
   nodeAt,
   type SchemaNode,
   schema,
-} from '../../daemon/config-schema.ts';
+} from '../../daemon/config/schema.ts';
 
 export const docsDir = path.join(import.meta.dirname, '../../../docs');
 
 const introduction = `# Configuration
 
-<!-- written by test/docs/configuration-page.ts from daemon/config.schema.json: change the schema, not this page -->
+<!-- written by test/docs/configuration-page.ts from daemon/config/config.schema.json: change the schema, not this page -->
 
 harkd runs without any configuration. What you want otherwise goes into one YAML file; the first of these that
 exists is read:

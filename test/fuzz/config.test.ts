@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadConfig } from '../../daemon/config.ts';
-import { leaves } from '../../daemon/config-schema.ts';
+import { loadConfig } from '../../daemon/config/config.ts';
+import { leaves } from '../../daemon/config/schema.ts';
 import { Fault } from '../../daemon/faults.ts';
 
 const seed = 20261122;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Ajv } from 'ajv';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadConfig } from '../../../../daemon/config.ts';
+import { loadConfig } from '../../../../daemon/config/config.ts';
 import { discoveryTopicOf, homeAssistantIdOf, topicsOf } from '../../../../daemon/mqtt-contract.ts';
 import { discoveryOf } from '../../../../daemon/sinks/mqtt/home-assistant.ts';
 import { publicationsFor } from '../../../../daemon/sinks/mqtt/publications.ts';

@@ -2,8 +2,8 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { schema } from './config-schema.ts';
-import { compiledPath, schemaCompiler } from './config-validate.ts';
+import { schema } from './schema.ts';
+import { compiledPath, schemaCompiler } from './validate.ts';
 
 const require = createRequire(import.meta.url);
 const { default: standaloneCode } =
@@ -11,7 +11,7 @@ const { default: standaloneCode } =
 
 const folder = path.dirname(compiledPath);
 for (const name of readdirSync(folder)) {
-  if (/^config-validate-[0-9a-f]+\.cjs$/.test(name)) rmSync(path.join(folder, name));
+  if (/^validate-[0-9a-f]+\.cjs$/.test(name)) rmSync(path.join(folder, name));
 }
 const ajv = schemaCompiler();
 writeFileSync(compiledPath, standaloneCode(ajv, ajv.compile(schema)));

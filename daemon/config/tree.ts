@@ -1,5 +1,5 @@
 /** Trees of values under construction: read from outside, not yet known to be a configuration. */
-import { nodeAt } from './config-schema.ts';
+import { nodeAt } from './schema.ts';
 
 export type ConfigTree = Record<string, unknown>;
 

@@ -5,12 +5,12 @@ import { Ajv } from 'ajv';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
-import { checkConfig, printConfig, printSchema } from '../../daemon/commands/config.ts';
-import { type Config, defaultPaths, loadConfig, loadConfigFrom } from '../../daemon/config.ts';
-import type { Problem } from '../../daemon/config-problems.ts';
-import { leaves, nodeAt, schema, schemaText, variableOf } from '../../daemon/config-schema.ts';
-import { Fault } from '../../daemon/faults.ts';
-import { readSources } from '../sources.ts';
+import { checkConfig, printConfig, printSchema } from '../../../daemon/commands/config.ts';
+import { type Config, defaultPaths, loadConfig, loadConfigFrom } from '../../../daemon/config/config.ts';
+import type { Problem } from '../../../daemon/config/problems.ts';
+import { leaves, nodeAt, schema, schemaText, variableOf } from '../../../daemon/config/schema.ts';
+import { Fault } from '../../../daemon/faults.ts';
+import { readSources } from '../../sources.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-config-'));
 const machine = { hostname: 'Pi4.local', cores: 4 };

@@ -1,8 +1,8 @@
 /** What is wrong with a configuration, said so that it can be corrected. */
 import type { ErrorObject } from 'ajv';
-import { defaultOf, expectedOf, leaves, nodeAt, schema } from './config-schema.ts';
-import { Fault } from './faults.ts';
-import { nearest } from './nearest.ts';
+import { Fault } from '../faults.ts';
+import { nearest } from '../nearest.ts';
+import { defaultOf, expectedOf, leaves, nodeAt, schema } from './schema.ts';
 
 export type Problem = {
   /** `config.yaml:12`, the name of a variable, or `command line`. */

@@ -2,8 +2,8 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Config, Environment } from './config.ts';
-import { leaves } from './config-schema.ts';
-import { type ConfigTree, pick, put } from './config-tree.ts';
+import { leaves } from './schema.ts';
+import { type ConfigTree, pick, put } from './tree.ts';
 
 export type Machine = { readonly hostname: string; readonly cores: number };
 

@@ -1,6 +1,6 @@
 /** A YAML file as a plain tree, with the line of every key: all that can be wrong with it is an answer, not a throw. */
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { ConfigTree } from './config-tree.ts';
+import type { ConfigTree } from './tree.ts';
 
 export type ParsedFile = {
   readonly tree: ConfigTree;

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { readSecretFiles, takeCredentials } from './config-credentials.ts';
-import { complete, type Machine } from './config-defaults.ts';
-import { type ParsedFile, parseConfigFile } from './config-file.ts';
-import { faultOf, type Problem, problemOf, unknownVariables } from './config-problems.ts';
-import { checkTogether } from './config-rules.ts';
-import { leaves } from './config-schema.ts';
-import { bareCopy, type ConfigTree, pick, put, typed } from './config-tree.ts';
-import { validate } from './config-validate.ts';
-import { Fault } from './faults.ts';
+import { Fault } from '../faults.ts';
+import { readSecretFiles, takeCredentials } from './credentials.ts';
+import { complete, type Machine } from './defaults.ts';
+import { type ParsedFile, parseConfigFile } from './file.ts';
+import { faultOf, type Problem, problemOf, unknownVariables } from './problems.ts';
+import { checkTogether } from './rules.ts';
+import { leaves } from './schema.ts';
+import { bareCopy, type ConfigTree, pick, put, typed } from './tree.ts';
+import { validate } from './validate.ts';
 
 /** The whole configuration, every default filled in; `config.schema.json` says what each key means. */
 export type Config = {

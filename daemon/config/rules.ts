@@ -1,7 +1,7 @@
 /** The rules that bind two keys of the configuration together, which a schema cannot say in a way people understand. */
 
-import { isLoopback, parseHttpAddress } from './address.ts';
-import { type Problem, show, type WhereIs } from './config-problems.ts';
+import { isLoopback, parseHttpAddress } from '../address.ts';
+import { type Problem, show, type WhereIs } from './problems.ts';
 
 type Rule = {
   readonly keys: readonly [string, string?, string?];

@@ -1,7 +1,7 @@
 /** Secrets that stand elsewhere: in the address of the broker, in files. They end up in the keys that are hidden. */
 import { readFileSync } from 'node:fs';
-import type { Problem, WhereIs } from './config-problems.ts';
-import { type ConfigTree, pick, put } from './config-tree.ts';
+import type { Problem, WhereIs } from './problems.ts';
+import { type ConfigTree, pick, put } from './tree.ts';
 
 /**
  * Takes the credentials out of `mqtt.url`, which is logged and published, and puts them where secrets are kept.
