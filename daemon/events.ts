@@ -38,6 +38,8 @@ export type Utterance = {
   readonly endSample: number;
   /** Exactly `endSample - startSample` samples. */
   readonly samples: Float32Array;
+  /** A code the model knows, or `auto` to listen for which it is. Left out, what the recognizer was set up with. */
+  readonly language?: string;
 };
 
 /** A stretch of speech with its padding, ready to be recognised. */

@@ -1,7 +1,7 @@
 /** One life of the recognizer process: it loads, answers one question at a time, and dies once. */
 import type { ChildProcess } from 'node:child_process';
 import { type Deferred, deferred } from '../deferred.ts';
-import type { Recognition } from '../events.ts';
+import type { Recognition, Utterance } from '../events.ts';
 import { exitCodeByFault, Fault, type FaultCode } from '../faults.ts';
 import type { FromChild, LoadedModel, RecognizerSetup, ToChild, WireFault } from './messages.ts';
 
@@ -67,7 +67,7 @@ export class Child {
   }
 
   /** Rejects with `ChildLost` if the process ends first, with a `Fault` if the samples are at fault. */
-  async transcribe(samples: Float32Array, deadlineMs: number): Promise<Recognition> {
+  async transcribe({ samples, language }: Utterance, deadlineMs: number): Promise<Recognition> {
     if (this.#end !== undefined) throw new ChildLost(this.#end);
     const job = ++this.#jobs;
     const answer = deferred<Recognition>();
@@ -76,7 +76,7 @@ export class Child {
       const hint = 'a smaller model or more threads may help; see `harkd bench`';
       this.kill(new Fault('RECOGNIZER_TIMEOUT', `no answer after ${Math.round(deadlineMs)} ms`, hint));
     }, deadlineMs);
-    this.#send({ type: 'transcribe', job, samples });
+    this.#send({ type: 'transcribe', job, samples, language });
     try {
       return await answer.promise;
     } finally {

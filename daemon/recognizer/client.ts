@@ -117,7 +117,7 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
       const asked = await askable.promise;
       emit({ type: 'recognizer', state: 'busy' });
       try {
-        const recognition = await asked.transcribe(utterance.samples, deadlineFor(utterance));
+        const recognition = await asked.transcribe(utterance, deadlineFor(utterance));
         failuresInARow = 0;
         emit({ type: 'recognizer', state: 'ready' });
         return recognition;
@@ -137,7 +137,7 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
       throw new Fault('RECOGNIZER_CRASHED', 'no recognizer process is ready', 'it is being started');
     }
     try {
-      return await ready.transcribe(utterance.samples, deadlineFor(utterance));
+      return await ready.transcribe(utterance, deadlineFor(utterance));
     } catch (error) {
       throw error instanceof ChildLost ? error.fault : error;
     }

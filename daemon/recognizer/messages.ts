@@ -24,7 +24,13 @@ export type RecognizerSetup = {
 
 export type ToChild =
   | { readonly type: 'load'; readonly setup: RecognizerSetup }
-  | { readonly type: 'transcribe'; readonly job: number; readonly samples: Float32Array };
+  | {
+      readonly type: 'transcribe';
+      readonly job: number;
+      readonly samples: Float32Array;
+      /** As in `Utterance`. */
+      readonly language?: string | undefined;
+    };
 
 /** A fault, taken apart so that it survives the journey. */
 export type WireFault = { readonly code: string; readonly message: string; readonly hint: string };
@@ -32,6 +38,8 @@ export type WireFault = { readonly code: string; readonly message: string; reado
 export type LoadedModel = {
   readonly name: string;
   readonly sha256: string;
+  /** Codes it can be asked for. */
+  readonly languages: readonly string[];
   readonly provider: { readonly requested: string; readonly active: string; readonly reason: string };
   readonly loadMs: number;
 };

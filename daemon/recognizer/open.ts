@@ -10,8 +10,11 @@ import type { LoadedModel, RecognizerSetup } from './messages.ts';
 
 export type OpenedRecognition = {
   readonly model: LoadedModel;
-  /** Mono [-1, 1] at 16 kHz. Throws `Fault`, or RangeError for more sound than the model takes. */
-  readonly recognize: (samples: Float32Array) => Promise<Recognition>;
+  /**
+   * Mono [-1, 1] at 16 kHz; `language` as in `Utterance`. Throws `Fault`, or RangeError for more sound than the model
+   * takes.
+   */
+  readonly recognize: (samples: Float32Array, language?: string) => Promise<Recognition>;
 };
 
 /**
@@ -36,7 +39,6 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
   const options = {
     task: setup.task,
     timestamps: whisper.writesTimestamps,
-    ...(setup.language === undefined ? {} : { language: setup.language }),
     ...(setup.languages?.length ? { candidates: setup.languages } : {}),
     ...(setup.words === true ? { words: true } : {}),
     ...(setup.keyTerms?.length ? { keyTerms: setup.keyTerms } : {}),
@@ -45,9 +47,11 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     model: {
       name: card?.name ?? setup.modelDir,
       sha256: compiled.sources['model.safetensors']?.sha256 ?? compiled.key,
+      languages: whisper.languages,
       provider: { requested, active, reason },
       loadMs: performance.now() - startedAtMs,
     },
-    recognize: (samples) => whisper.transcribe(samples, options),
+    recognize: (samples, language = setup.language ?? 'auto') =>
+      whisper.transcribe(samples, language === 'auto' ? options : { ...options, language }),
   };
 }

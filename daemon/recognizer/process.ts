@@ -41,7 +41,8 @@ process.on('message', async (message: ToChild) => {
       try {
         if (opened === undefined) throw new Error('asked before a model was loaded');
         const { recognize } = await opened;
-        tell({ type: 'recognized', job: message.job, recognition: await recognize(message.samples) });
+        const { job, samples, language } = message;
+        tell({ type: 'recognized', job, recognition: await recognize(samples, language) });
       } catch (thrown) {
         tell({ type: 'failed', job: message.job, fault: wire(thrown) });
       }

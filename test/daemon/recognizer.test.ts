@@ -7,7 +7,9 @@ import { type RecognizerOptions, startRecognizer } from '../../daemon/recognizer
 import { faultOf } from '../faults.ts';
 import { packageDir } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
+import { smallestShape, writeRandomWhisper } from '../fixtures/random-whisper.ts';
 import { readGolden } from '../golden.ts';
+import { temporaryDir } from '../graph-files.ts';
 
 const recognizer = suite('recognizer');
 
@@ -156,6 +158,34 @@ recognizer('a child that hangs is killed at the deadline, and the segment asked 
   assert.equal(faults(), ['RECOGNIZER_TIMEOUT']);
   await started.close();
 });
+
+recognizer(
+  'an utterance may say its language; what the recognizer was set up with is for the others',
+  async () => {
+    const modelDir = writeRandomWhisper(temporaryDir(), { shape: smallestShape });
+    const { recognizer: started } = start({
+      setup: {
+        modelDir,
+        cacheDirs: [temporaryDir()],
+        provider: 'auto',
+        threads: 1,
+        language: 'de',
+        task: 'transcribe',
+      },
+    });
+    const { languages } = await started.loaded;
+    assert.ok(['de', 'en', 'fr'].every((code) => languages.includes(code)) && languages.length === 99);
+    const short = { ...segment('a'), samples: samples.subarray(0, smallestShape.audioFrames * 320) };
+    const spoken = async (language?: string) =>
+      (await started.transcribe(language === undefined ? short : { ...short, language })).language;
+    assert.is(await spoken(), 'de');
+    assert.is(await spoken('fr'), 'fr');
+    assert.ok(languages.includes(await spoken('auto')));
+    assert.is((await faultOf(() => spoken('xx'))).code, 'MODEL_UNSUPPORTED');
+    assert.is(await spoken(), 'de', 'only that utterance');
+    await started.close();
+  },
+);
 
 recognizer('a model that cannot be loaded is for the operator: no second try', async () => {
   const { recognizer: started, events } = start({

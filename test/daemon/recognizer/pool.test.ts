@@ -10,6 +10,7 @@ import { recognizerPool } from '../../../daemon/recognizer/pool.ts';
 const model: LoadedModel = {
   name: 'test',
   sha256: '',
+  languages: ['en'],
   provider: { requested: 'cpu', active: 'cpu', reason: '' },
   loadMs: 1,
 };
