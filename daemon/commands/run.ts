@@ -162,7 +162,8 @@ export async function run(
             machine: { ...machineFacts, board: machine.readings().board },
             config,
           }),
-        onMute: (muted) => mute.set(muted),
+        hermes: config.hermes.enabled ? config.hermes : undefined,
+        onMute: (muted, by) => mute.set(muted, by),
         onIgnored: ({ topic, reason }) => log('warn', `command on ${topic} ignored: ${reason}`),
       }),
     );

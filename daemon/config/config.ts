@@ -61,6 +61,7 @@ export type Config = {
     readonly statusTopic: string;
     readonly area?: string;
   };
+  readonly hermes: { readonly enabled: boolean; readonly siteId: string };
   readonly outbox: {
     readonly durable: boolean;
     readonly maxEntries: number;

@@ -36,6 +36,7 @@ export function complete(valid: ConfigTree, machine: Machine, environment: Envir
     // the encoder of a small model gains nothing from more, and hearing needs some room too
     threads: config.threads ?? Math.max(1, Math.min(4, machine.cores)),
     stateDir: config.stateDir ?? stateDirFor(environment),
+    hermes: { ...config.hermes, siteId: config.hermes.siteId ?? site },
     outbox: { ...config.outbox, durable: config.outbox.durable ?? config.mqtt.url !== 'embedded' },
     mqtt: {
       ...config.mqtt,

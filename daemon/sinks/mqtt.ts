@@ -20,6 +20,7 @@ import { deliverInOrder } from './mqtt/delivery.ts';
 import type { Happening } from './mqtt/happenings.ts';
 import { happenings } from './mqtt/happenings.ts';
 import { startHeartbeat } from './mqtt/heartbeat.ts';
+import { type HermesOptions, hermesFor } from './mqtt/hermes.ts';
 import { publicationsFor } from './mqtt/publications.ts';
 import { announceTrouble } from './mqtt/trouble.ts';
 
@@ -40,11 +41,13 @@ export type MqttSinkOptions = {
   readonly info: () => Readonly<Record<string, unknown>>;
   /** Without it nothing is said of, or heard from, Home Assistant. */
   readonly homeAssistant?: HomeAssistantOptions | undefined;
+  /** Without it nothing is said of, or heard from, Rhasspy and its like. */
+  readonly hermes?: HermesOptions | undefined;
   /** Where finals wait. Belongs to the caller, who closes it after this sink. */
   readonly outbox: Outbox;
   readonly muted?: boolean | undefined;
-  /** Somebody asks for mute on or off. The real state comes back as a `mute` event. */
-  readonly onMute: (muted: boolean) => void;
+  /** Somebody asks for mute on or off: a person, or Rhasspy for a while. The real state comes back as a `mute` event. */
+  readonly onMute: (muted: boolean, by: 'person' | 'hermes') => void;
   /** A message on a command topic was not obeyed: for the log. */
   readonly onIgnored?: ((command: { readonly topic: string; readonly reason: string }) => void) | undefined;
   readonly emit: Emit;
@@ -127,6 +130,9 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     ...delivery,
     outbox,
     publicationsOf: publications.transcript,
+    onLive({ body }) {
+      if (hermes !== undefined) say(hermes.captured(JSON.parse(body)));
+    },
     onDelivered: outboxChanged,
   });
   const events = deliverInOrder({
@@ -151,6 +157,15 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       ? undefined
       : keepAnnounced({ homeAssistant: options.homeAssistant, base, topics, say, onBirth: introduce });
 
+  const hermes =
+    options.hermes === undefined
+      ? undefined
+      : hermesFor({
+          ...options.hermes,
+          onToggle: (deaf) => options.onMute(deaf, 'hermes'),
+          onIgnored: (command) => options.onIgnored?.(command),
+        });
+
   const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
   // not from inside this call: whoever listens to us does not have us yet
   queueMicrotask(() => brokerIs('connecting'));
@@ -159,6 +174,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained
     subscribe(link, [topics.muteSet, topics.requests]);
     if (announcement !== undefined) subscribe(link, announcement.topics);
+    if (hermes !== undefined) subscribe(link, hermes.topics);
     introduce();
     finals.linkChanged();
     events.linkChanged();
@@ -239,11 +255,11 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   }
 
   function obey(message: Message): void {
-    if (closed || announcement?.heard(message) === true) return;
+    if (closed || announcement?.heard(message) === true || hermes?.heard(message) === true) return;
     const command = parseCommand(message, topics);
     switch (command.type) {
       case 'mute':
-        options.onMute(command.muted);
+        options.onMute(command.muted, 'person');
         return;
       case 'request': {
         const answer = answerTo(command, () => ({ at: new Date().toISOString(), bootId }));
@@ -290,8 +306,11 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         announcement?.deviceChanged(connection.link());
         heartbeat.within(0);
         return;
-      case 'microphone':
       case 'fault':
+        if (event.component === 'recognizer' && hermes !== undefined) say(hermes.failed(event));
+        heartbeat.within(0);
+        return;
+      case 'microphone':
       case 'recovered':
       case 'ready':
         // after the other listeners: what health says is folded from the same event

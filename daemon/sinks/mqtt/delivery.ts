@@ -14,6 +14,8 @@ export type DeliveryOptions = {
   readonly refusedRetryMs: number;
   readonly onRefused: (topic: string, refusal: Error) => void;
   readonly onAccepted: (topic: string) => void;
+  /** An entry goes out live, which it does once at most: for what must not be said again, or late. */
+  readonly onLive?: (entry: OutboxEntry) => void;
   readonly onDelivered?: () => void;
 };
 
@@ -72,8 +74,10 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
   }
 
   async function send(link: BrokerLink, entry: OutboxEntry): Promise<void> {
-    const publications = options.publicationsOf(entry, isReplayed(entry));
+    const replayed = isReplayed(entry);
+    const publications = options.publicationsOf(entry, replayed);
     attemptedId = entry.id;
+    if (!replayed) options.onLive?.(entry);
     for (const publication of publications) {
       try {
         await link.publish(publication);

@@ -41,14 +41,18 @@ export function announceTrouble(options: {
       if (refusedTopics.has(topic)) return;
       refusedTopics.add(topic);
       const who = username === undefined ? 'clients without a user name' : `user ${username}`;
-      // beside our own topics there are those of Home Assistant only
       const isOurs = topic.startsWith(`${base}/`);
       const where = `${isOurs ? `${base}/#` : topic} in the access list of the broker`;
-      const hint = `let ${who} read and write ${where}${isOurs ? '; its log says more' : ', or set homeAssistant.enabled: false'}`;
+      const hint = `let ${who} read and write ${where}${isOurs ? '; its log says more' : `, or set ${houseOf(topic)}.enabled: false`}`;
       announce(new Fault('BROKER_REFUSED', refusal.message, hint));
     },
     accepted(topic) {
       if (refusedTopics.delete(topic)) recovered(`the broker takes ${topic} again`);
     },
   };
+}
+
+/** Beside our own topics there are those of other houses: the section of the configuration that is about one. */
+function houseOf(topic: string): string {
+  return topic.startsWith('hermes/') ? 'hermes' : 'homeAssistant';
 }

@@ -96,6 +96,7 @@ const shape: Shape<Config> = {
     embeddedPort: 'number',
   },
   homeAssistant: { enabled: 'boolean', prefix: 'string', statusTopic: 'string', area: 'string' },
+  hermes: { enabled: 'boolean', siteId: 'string' },
   outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
