@@ -1,48 +1,33 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createSileroNetwork } from '../models/vad/silero-network.ts';
 import type { Session, SessionOptions, Tensor } from '../providers/provider.ts';
-import type { Frame } from './events.ts';
-import { frameSamples, sampleRateHz } from './events.ts';
+import type { DetectSpeech, Frame } from './events.ts';
+import { frameSamples } from './events.ts';
+import { Fault } from './faults.ts';
 
 /** The network sees the end of the frame before, too: 4 ms. */
 const contextSamples = 64;
 /** Hidden and cell state of one LSTM with 128 units, batch of one. */
 const stateDims: readonly number[] = [2, 1, 128];
 
-/** A detector with the graph it holds. */
-export type Vad = {
-  /** Probability of speech in one frame. */
-  readonly detectSpeech: (frame: Frame) => Promise<number>;
-  readonly close: () => Promise<void>;
-};
-
 /**
- * Silero VAD, version 5 and 6: one graph, one frame at a time, with state handed from frame to frame.
- * in `input` float32 [1, 64 + 512], `state` float32 [2, 1, 128], in the published graph `sr` int64 []; out `output` float32 [1, 1],
- * `stateN` float32 [2, 1, 128]. Source: snakers4/silero-vad, src/silero_vad/utils_vad.py, OnnxWrapper.
+ * Silero VAD v6 (models/vad/silero-network.ts), one frame after the other, with state handed from frame to frame.
+ * Source: snakers4/silero-vad, src/silero_vad/utils_vad.py, OnnxWrapper.
  *
- * `detectSpeech` takes frames of at most 512 samples, one call at a time, in order. A shorter one is heard as if
- * silence followed; a frame that does not start where the last one ended is heard as the first one of all.
- * Throws what `openSession` throws, and RangeError for a longer frame.
+ * `detectSpeech` takes frames of at most 512 samples. A shorter one is heard as if silence followed; a frame that does
+ * not start where the last one ended is heard as the first one of all. It throws RangeError for a longer frame.
+ * Throws `Fault` MODEL_MISSING, MODEL_INVALID for what is not as the build left it in `vadDir`.
  */
-export async function openSileroVad(
-  graphPath: string,
-  openSession: (graphPath: string, options: SessionOptions) => Promise<Session>,
-): Promise<Vad> {
-  // one thread: a frame takes a fraction of a millisecond, less than waking a second core
-  const session = await openSession(graphPath, { threads: 1, optimize: 'all' });
-
+export async function openSileroVad(vadDir: string): Promise<DetectSpeech> {
+  const network = await loadNetwork(
+    path.join(vadDir, 'dense.wasm'),
+    path.join(vadDir, 'silero-vad-v6.weights'),
+  );
   const window = new Float32Array(contextSamples + frameSamples);
-  const input: Tensor = { type: 'float32', dims: [1, window.length], data: window };
-  // the published graph asks for the sampling rate, ours is compiled for it
-  const rate: Tensor = { type: 'int64', dims: [], data: BigInt64Array.of(BigInt(sampleRateHz)) };
-  const probability = { type: 'float32', dims: [1, 1], data: new Float32Array(1) } as const satisfies Tensor;
-  const rateIfAsked = session.inputNames.includes('sr') ? { sr: rate } : {};
-  // the graph reads one while it writes the other
-  let state = zeroState();
-  let nextState = zeroState();
   let expectedSample: number | undefined;
 
-  async function detectSpeech(frame: Frame): Promise<number> {
-    const { samples, startSample } = frame;
+  function probabilityOf({ samples, startSample }: Frame): number {
     if (samples.length > frameSamples) {
       throw new RangeError(`a frame has at most ${frameSamples} samples, got ${samples.length}`);
     }
@@ -50,26 +35,36 @@ export async function openSileroVad(
       window.copyWithin(0, frameSamples);
     } else {
       window.fill(0);
-      state.data.fill(0);
+      network.reset();
     }
     window.set(samples, contextSamples);
     window.fill(0, contextSamples + samples.length);
     expectedSample = startSample + samples.length;
-
-    await session.run({ input, state, ...rateIfAsked }, ['output', 'stateN'], {
-      output: probability,
-      stateN: nextState,
-    });
-    [state, nextState] = [nextState, state];
-    return probability.data[0] ?? Number.NaN;
+    return network.detect(window);
   }
 
-  return { detectSpeech, close: () => session.close() };
+  return async (frames) => frames.map(probabilityOf);
 }
 
-function zeroState() {
-  const data = new Float32Array(stateDims.reduce((product, dim) => product * dim, 1));
-  return { type: 'float32', dims: stateDims, data } as const satisfies Tensor;
+async function loadNetwork(denseFile: string, weightsFile: string) {
+  const hint = 'the package was changed or damaged: install harkd again, or run npm run build in its folder';
+  const read = async (file: string): Promise<Uint8Array> => {
+    try {
+      return await readFile(file);
+    } catch (cause) {
+      throw new Fault('MODEL_MISSING', `the voice-activity detector cannot be read: ${file}`, hint, {
+        cause,
+      });
+    }
+  };
+  const [dense, bytes] = await Promise.all([read(denseFile), read(weightsFile)]);
+  try {
+    // a copy, because the bytes lie anywhere in a buffer and floats must be aligned
+    return await createSileroNetwork(dense, new Float32Array(new Uint8Array(bytes).buffer));
+  } catch (cause) {
+    const what = `${denseFile} and ${weightsFile} are no voice-activity detector: ${(cause as Error).message}`;
+    throw new Fault('MODEL_INVALID', what, hint, { cause });
+  }
 }
 
 /** A detector that looks at some frames in one run. */
@@ -87,7 +82,7 @@ export const sequenceFrames = 64;
 
 /**
  * Silero VAD over many frames in one run (models/vad/silero-sequence.ts): the probabilities of `openSileroVad` to
- * 5 decimals, at an eighth of its cost. in `input` float32 [frames, 64 + 512], `state` float32 [2, 1, 128]; out
+ * 4 decimals, many at a time. in `input` float32 [frames, 64 + 512], `state` float32 [2, 1, 128]; out
  * `output` float32 [frames, 1], `stateN` float32 [2, 1, 128].
  *
  * Frames are as in `openSileroVad`; the first of a call continues the last of the call before, or starts afresh.
@@ -145,4 +140,9 @@ function sequenceBuffers(count: number) {
   const input: Tensor = { type: 'float32', dims: [count, windows.length / count], data: windows };
   const output: Tensor = { type: 'float32', dims: [count, 1], data: probabilities };
   return { count, windows, input, probabilities, output };
+}
+
+function zeroState() {
+  const data = new Float32Array(stateDims.reduce((product, dim) => product * dim, 1));
+  return { type: 'float32', dims: stateDims, data } as const satisfies Tensor;
 }

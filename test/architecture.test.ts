@@ -47,6 +47,9 @@ const seesModels = (file: string) =>
   under('daemon/recognizer/')(file) ||
   ['daemon/vad.ts', 'daemon/hearing.ts', 'daemon/model-location.ts'].includes(file);
 
+/** Runs when harkd is built, and not again. */
+const buildOnly = ['models/build.ts', 'models/vad/bring.ts'];
+
 /** Started by themselves: `harkd`, and what `npm run demo` shows of it. */
 const mains = ['daemon/main.ts', 'daemon/demo.ts'];
 
@@ -231,9 +234,19 @@ const rules: readonly Rule[] = [
       imports
         .map(({ specifier }) => specifier)
         .filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier))
-        .filter((specifier) => !packagesOf(isTest(file)).has(packageName(specifier)))
+        .filter(
+          (specifier) => !packagesOf(isTest(file) || buildOnly.includes(file)).has(packageName(specifier)),
+        )
         .map((specifier) => `imports ${specifier}, which package.json does not list`),
     broken: ['daemon/x.ts', "import { suite } from 'uvu';"],
+  },
+  {
+    name: 'what only the build needs is known to the build',
+    check: (source) =>
+      isTest(source.file) || buildOnly.includes(source.file)
+        ? []
+        : forbidden(source, (file) => !buildOnly.includes(file)),
+    broken: ['models/x.ts', "import { bringVad } from './vad/bring.ts';"],
   },
   {
     name: 'builtin modules are named with node:',

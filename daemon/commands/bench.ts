@@ -106,12 +106,7 @@ async function benchVad(
   onProgress: () => void,
 ): Promise<DetectorFigures> {
   onProgress();
-  const vad = await openVad(packageDir);
-  try {
-    return await benchDetector(vad.detectSpeech, command.recording, signal);
-  } finally {
-    await vad.close();
-  }
+  return benchDetector(await openVad(packageDir), command.recording, signal);
 }
 
 /** Digits beyond the sixth are noise. */

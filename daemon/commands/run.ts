@@ -177,37 +177,33 @@ export async function run(
     });
     if (webPage !== undefined) sinks.push(webPage);
     const card = readCard(location.modelDir);
-    const vad = await openVad(context.packageDir);
+    const detectSpeech = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
     recognizer.loaded.then(
       () => systemd.ready(statusLine(status)),
       () => unloadable.abort(),
     );
     let segments = 0;
-    try {
-      await listen({
-        source: sourceFor(config, argv.pace ?? 'realtime', context, emit, log),
-        detectSpeech: vad.detectSpeech,
-        createSegmenter: createSegmenterFor(config, card, () => `${bootId}-${++segments}`),
-        queue: new SegmentQueue(config.queue.capacityS),
-        // who plays a file fast waits for the whole of it: words before their time would only slow it down
-        ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadFor(config) }),
-        recognizer,
-        mute,
-        emit,
-        origin: () => ({
-          model: status.provider?.model ?? config.model,
-          provider: status.provider?.active ?? config.provider,
-          microphone: status.microphone.device ?? config.source,
-        }),
-        signal: stop,
-        giveUp: giveUp.signal,
-      });
-      // the source has ended; a daemon stays and answers its topics, unless it was to do one thing only
-      if (!argv.once) await untilAborted(stop);
-    } finally {
-      await vad.close();
-    }
+    await listen({
+      source: sourceFor(config, argv.pace ?? 'realtime', context, emit, log),
+      detectSpeech,
+      createSegmenter: createSegmenterFor(config, card, () => `${bootId}-${++segments}`),
+      queue: new SegmentQueue(config.queue.capacityS),
+      // who plays a file fast waits for the whole of it: words before their time would only slow it down
+      ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadFor(config) }),
+      recognizer,
+      mute,
+      emit,
+      origin: () => ({
+        model: status.provider?.model ?? config.model,
+        provider: status.provider?.active ?? config.provider,
+        microphone: status.microphone.device ?? config.source,
+      }),
+      signal: stop,
+      giveUp: giveUp.signal,
+    });
+    // the source has ended; a daemon stays and answers its topics, unless it was to do one thing only
+    if (!argv.once) await untilAborted(stop);
     if (unloadable.signal.aborted) await recognizer.loaded;
   }
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import wabt from 'wabt';
 import { Fault } from '../../daemon/faults.ts';
-import { compileSilero } from './silero.ts';
+import { packSilero } from './silero.ts';
 import { compileSileroSequence } from './silero-sequence.ts';
 
 /** Silero VAD v6 as its authors publish it; @ricky0123/vad-web carries it unmodified. */
@@ -31,23 +32,30 @@ export async function publishedSilero(rootDir: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** The compiled graphs: one that hears a frame at a time, one that hears many. */
-const graphs = [
-  ['silero-vad-v6', compileSilero],
-  ['silero-vad-v6-sequence', compileSileroSequence],
-] as const;
-
-/** Compiles the voice-activity detector into `distDir`/models/vad, its licence beside it. Answers that folder. */
+/** Makes the voice-activity detector in `distDir`/models/vad, its licence beside it. Answers that folder. */
 export async function bringVad(rootDir: string, distDir: string): Promise<string> {
   const published = await publishedSilero(rootDir);
+  const sourceDir = path.join(rootDir, 'models', 'vad');
   const vadDir = path.join(distDir, 'models', 'vad');
   await mkdir(vadDir, { recursive: true });
-  for (const [name, compile] of graphs) {
-    const weightsFile = `${name}.weights`;
-    const graph = compile(published, weightsFile, sileroSha256);
-    await writeFile(path.join(vadDir, weightsFile), graph.weights());
-    await writeFile(path.join(vadDir, `${name}.onnx`), graph.bytes);
-  }
-  await copyFile(path.join(rootDir, 'models', 'vad', 'LICENSE'), path.join(vadDir, 'LICENSE'));
+  await writeFile(path.join(vadDir, 'dense.wasm'), await assemble(path.join(sourceDir, 'dense.wat')));
+  await writeFile(path.join(vadDir, 'silero-vad-v6.weights'), packSilero(published));
+
+  const sequenceWeights = 'silero-vad-v6-sequence.weights';
+  const sequence = compileSileroSequence(published, sequenceWeights, sileroSha256);
+  await writeFile(path.join(vadDir, sequenceWeights), sequence.weights());
+  await writeFile(path.join(vadDir, 'silero-vad-v6-sequence.onnx'), sequence.bytes);
+  await copyFile(path.join(sourceDir, 'LICENSE'), path.join(vadDir, 'LICENSE'));
   return vadDir;
+}
+
+/** WebAssembly from its text. */
+async function assemble(file: string): Promise<Uint8Array> {
+  const { parseWat } = await wabt();
+  const module = parseWat(path.basename(file), await readFile(file, 'utf8'), { simd: true });
+  try {
+    return module.toBinary({}).buffer;
+  } finally {
+    module.destroy();
+  }
 }

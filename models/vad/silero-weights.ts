@@ -40,7 +40,7 @@ export function readSilero(published: Uint8Array): SileroWeights {
   return { tensor, convolution };
 }
 
-function unknownNetwork(what: string): Fault {
+export function unknownNetwork(what: string): Fault {
   return new Fault(
     'MODEL_UNSUPPORTED',
     `the graph is not Silero VAD v6: ${what}`,

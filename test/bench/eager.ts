@@ -60,7 +60,7 @@ function cpuMsOf(pid: number): number {
 }
 
 async function measure(setting: string, ahead: AheadOptions): Promise<Measured> {
-  const vad = await openVad(packageDir);
+  const detectSpeech = await openVad(packageDir);
   const recognizer = startRecognizer({
     setup: {
       modelDir: path.join(packageDir, 'models/embedded'),
@@ -109,7 +109,7 @@ async function measure(setting: string, ahead: AheadOptions): Promise<Measured> 
   const signal = new AbortController().signal;
   await listen({
     source: fileSource(path.join(demoDir, recording), { pace: 'realtime', emit }),
-    detectSpeech: vad.detectSpeech,
+    detectSpeech,
     createSegmenter: () => new Watched({ nextId: () => `s${++count}`, padding }),
     queue: new SegmentQueue(),
     recognizer: {
@@ -129,7 +129,6 @@ async function measure(setting: string, ahead: AheadOptions): Promise<Measured> 
   });
   const cpuMs = cpuMsOf(recognizer.pid() ?? 0) - cpuBeforeMs;
   await recognizer.close();
-  await vad.close();
   // the speed of the recognizer is learnt from the first utterance: it is the same in all settings, and left out
   const counted = transcripts
     .map((transcript, index) => ({ ...transcript, spoken: sentences[index] }))

@@ -65,9 +65,7 @@ async function measureLadder(task: Task, threads: number, rounds: number): Promi
 
 const [threads = 1, rounds = 20] = process.argv.slice(2).map(Number);
 const { samples, recording } = await readCommand(path.join(packageDir, 'dist/models/embedded/demo'));
-const vad = await openVad(packageDir);
-const detector = await benchDetector(vad.detectSpeech, recording, new AbortController().signal);
-await vad.close();
+const detector = await benchDetector(await openVad(packageDir), recording, new AbortController().signal);
 const stages = await measureStages(path.join(packageDir, 'dist/models/embedded'), samples, threads, rounds);
 const ladder = await measureLadder(
   { samples, prompt: stages.prompt, tokens: stages.tokens },

@@ -45,7 +45,7 @@ export async function createStream(before: readonly Buffer[], count: number): Pr
     s16Of(recording.subarray(first + i * frameSamples, first + (i + 1) * frameSamples)),
   );
   const config = loadConfig({ environment: {} });
-  const vad = await openVad(packageDir);
+  const detectSpeech = await openVad(packageDir);
   const segmenter = createSegmenterFor(
     config,
     readCard(path.join(packageDir, 'models/embedded')),
@@ -58,7 +58,7 @@ export async function createStream(before: readonly Buffer[], count: number): Pr
     const frame = { samples, startSample: position, atMs: 0 };
     position += frameSamples;
     const segments = segmenter
-      .push(frame, (await vad.detectSpeech([frame]))[0] ?? 0)
+      .push(frame, (await detectSpeech([frame]))[0] ?? 0)
       .flatMap((event) => (event.type === 'segment' ? [event.segment] : []));
     return segments[0];
   };
@@ -77,7 +77,6 @@ export async function createStream(before: readonly Buffer[], count: number): Pr
       segmentMs: (only.segment.samples.length / sampleRateHz) * 1000,
     });
   }
-  await vad.close();
   return { text: command.text, utterances };
 }
 

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Frame } from '../../daemon/events.ts';
+import type { DetectSpeech, Frame } from '../../daemon/events.ts';
 import { frameSamples } from '../../daemon/events.ts';
-import type { Vad } from '../../daemon/vad.ts';
+import { Fault } from '../../daemon/faults.ts';
 import { openSileroSequence, openSileroVad } from '../../daemon/vad.ts';
 import { sileroSha256 } from '../../models/vad/bring.ts';
 import { provider as cpu } from '../../providers/cpu.ts';
@@ -14,9 +14,8 @@ import { announceSkip } from '../skip.ts';
 import { inFrames, soundOf } from './sound.ts';
 
 const rootDir = path.join(import.meta.dirname, '../../..');
-const compiledGraph = path.join(rootDir, 'dist/models/vad/silero-vad-v6.onnx');
-const sequenceGraph = path.join(rootDir, 'dist/models/vad/silero-vad-v6-sequence.onnx');
-const publishedGraph = createRequire(import.meta.url).resolve('@ricky0123/vad-web/dist/silero_vad_v6.onnx');
+const vadDir = path.join(rootDir, 'dist/models/vad');
+const sequenceGraph = path.join(vadDir, 'silero-vad-v6-sequence.onnx');
 const goldenDir = path.join(rootDir, 'test/golden');
 
 type Reference = {
@@ -34,15 +33,13 @@ async function recording(name: string): Promise<Float32Array> {
   return followed;
 }
 
-async function probabilities(vad: Vad, frames: Iterable<Frame>): Promise<number[]> {
-  const heard: number[] = [];
-  for (const frame of frames) heard.push(await vad.detectSpeech(frame));
-  return heard;
+async function probabilities(detectSpeech: DetectSpeech, frames: Iterable<Frame>): Promise<number[]> {
+  return Array.from(await detectSpeech([...frames]));
 }
 
 /**
- * `tolerance`: the same graph differs by the last digits of other kernels; the compiled one sums in another order,
- * and both are up to 2e-5 away from what 64-bit arithmetic gives (measured with numpy over these recordings).
+ * `tolerance`: the reference was made with the published graph, which like ours is up to 2e-5 away from what 64-bit
+ * arithmetic gives (measured with numpy over these recordings); the order of sums is another.
  */
 function assertNear(
   got: readonly number[],
@@ -58,34 +55,28 @@ function assertNear(
 }
 
 const test = suite('vad');
-let vad: Vad;
+let vad: DetectSpeech;
 test.before(async () => {
-  vad = await openSileroVad(compiledGraph, cpu.open);
+  vad = await openSileroVad(vadDir);
 });
-test.after(() => vad.close());
 
 test('the reference was made with the graph that is compiled here', () => {
   assert.is(reference.graphSha256, sileroSha256);
-  assert.ok(existsSync(path.join(path.dirname(compiledGraph), 'LICENSE')), 'its licence lies beside it');
+  assert.ok(existsSync(path.join(vadDir, 'LICENSE')), 'its licence lies beside it');
 });
 
-/** Each recording starts at sample 0 again: a jump, which resets the state. */
-async function compareAll(heard: Vad, tolerance: number): Promise<void> {
+test('it gives the probabilities of the reference, frame for frame', async () => {
   const names = Object.keys(reference.recordings);
   assert.is(names.length, 10);
+  // each recording starts at sample 0 again: a jump, which resets the state
   for (const name of names) {
-    const expected = reference.recordings[name] ?? [];
-    assertNear(await probabilities(heard, inFrames(await recording(name))), expected, name, tolerance);
+    assertNear(
+      await probabilities(vad, inFrames(await recording(name))),
+      reference.recordings[name] ?? [],
+      name,
+    );
   }
-}
-
-test('the published graph gives the probabilities of the reference, frame for frame', async () => {
-  const published = await openSileroVad(publishedGraph, cpu.open);
-  await compareAll(published, 1e-5);
-  await published.close();
 });
-
-test('so does the compiled one', () => compareAll(vad, 5e-5));
 
 test('lost sound starts it afresh: what was heard before has no influence', async () => {
   const expected = reference.recordings['g1.wav'] ?? [];
@@ -106,7 +97,7 @@ test('without a gap the state and the context are kept', async () => {
   const secondHalf = await probabilities(vad, frames.slice(20));
   assertNear([...firstHalf, ...secondHalf], whole, 'in two halves');
   await probabilities(vad, inFrames((await recording('g3.wav')).subarray(0, 1000)));
-  const afresh = await vad.detectSpeech({ ...(frames[20] as Frame), startSample: 1_000_000 });
+  const afresh = (await vad([{ ...(frames[20] as Frame), startSample: 1_000_000 }]))[0] ?? 0;
   assert.ok(Math.abs(afresh - (whole[20] ?? 0)) > 1e-3, 'the state matters, or this test could not fail');
 });
 
@@ -129,7 +120,7 @@ test('many frames in a run give the same, however they are cut into runs', async
       const count = 1 + Math.floor(random() * 64);
       heard.push(...(await sequence.detectSpeech(frames.slice(heard.length, heard.length + count))));
     }
-    assertNear(heard, await probabilities(vad, frames), name, 1e-5);
+    assertNear(heard, await probabilities(vad, frames), name, 5e-5);
     const whole = frames.length - 1;
     assertNear(heard.slice(0, whole), (reference.recordings[name] ?? []).slice(0, whole), name, 5e-5);
   }
@@ -146,7 +137,7 @@ test('many frames in a run give the same, however they are cut into runs', async
 
 test('a frame that is too long is refused', async () => {
   try {
-    await vad.detectSpeech({ samples: new Float32Array(513), startSample: 0, atMs: 0 });
+    await vad([{ samples: new Float32Array(513), startSample: 0, atMs: 0 }]);
     assert.unreachable('513 samples were taken');
   } catch (error) {
     assert.instance(error, RangeError);
@@ -154,5 +145,32 @@ test('a frame that is too long is refused', async () => {
   }
 });
 
-if (existsSync(compiledGraph)) test.run();
+test('a detector that is damaged or not there is a fault that says so', async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-vad-'));
+  const code = async (): Promise<string> => {
+    try {
+      await openSileroVad(folder);
+      return 'none';
+    } catch (error) {
+      assert.instance(error, Fault);
+      return (error as Fault).code;
+    }
+  };
+  assert.is(await code(), 'MODEL_MISSING');
+  for (const name of ['dense.wasm', 'silero-vad-v6.weights']) {
+    for (const each of ['dense.wasm', 'silero-vad-v6.weights']) {
+      copyFileSync(path.join(vadDir, each), path.join(folder, each));
+    }
+    assert.is(await code(), 'none');
+    const whole = readFileSync(path.join(vadDir, name));
+    // cut within a number, between two numbers, and to nothing
+    for (const length of [whole.length - 1, whole.length - 4, 0]) {
+      writeFileSync(path.join(folder, name), whole.subarray(0, length));
+      assert.is(await code(), 'MODEL_INVALID', `${length} bytes of ${name}`);
+    }
+  }
+  rmSync(folder, { recursive: true });
+});
+
+if (existsSync(vadDir)) test.run();
 else announceSkip('vad', 'dist/models/vad is missing: npm run build makes it');
