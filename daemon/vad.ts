@@ -67,13 +67,16 @@ async function loadNetwork(denseFile: string, weightsFile: string) {
   }
 }
 
-/** A detector that looks at some frames in one run. */
+/**
+ * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that the
+ * next call overwrites.
+ */
+export type DetectSequence = (frames: readonly Frame[]) => Promise<Float32Array>;
+
+/** A graph that looks at some frames in one run. */
 export type SequenceVad = {
-  /**
-   * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that
-   * the next call overwrites.
-   */
-  readonly detectSpeech: (frames: readonly Frame[]) => Promise<Float32Array>;
+  /** A detector with a state of its own, for one sound at a time; several may listen to several sounds. */
+  readonly createDetector: () => DetectSequence;
   readonly close: () => Promise<void>;
 };
 
@@ -94,6 +97,10 @@ export async function openSileroSequence(
 ): Promise<SequenceVad> {
   // one thread: the other cores recognise meanwhile
   const session = await openSession(graphPath, { threads: 1, optimize: 'all' });
+  return { createDetector: () => sequenceDetector(session), close: () => session.close() };
+}
+
+function sequenceDetector(session: Session): DetectSequence {
   const windowSamples = contextSamples + frameSamples;
   const context = new Float32Array(contextSamples);
   let buffers = sequenceBuffers(sequenceFrames);
@@ -101,7 +108,7 @@ export async function openSileroSequence(
   let nextState = zeroState();
   let expectedSample: number | undefined;
 
-  async function detectSpeech(frames: readonly Frame[]): Promise<Float32Array> {
+  return async function detectSpeech(frames) {
     const [first] = frames;
     if (first === undefined) return new Float32Array(0);
     if (buffers.count !== frames.length) buffers = sequenceBuffers(frames.length);
@@ -129,9 +136,7 @@ export async function openSileroSequence(
     await session.run({ input, state }, ['output', 'stateN'], { output, stateN: nextState });
     [state, nextState] = [nextState, state];
     return probabilities;
-  }
-
-  return { detectSpeech, close: () => session.close() };
+  };
 }
 
 function sequenceBuffers(count: number) {

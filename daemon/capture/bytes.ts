@@ -29,6 +29,20 @@ export class ByteReader {
     return this.#cut(ready - (ready % unit));
   }
 
+  /**
+   * Everything up to and with the next `delimiter`; where the stream ends before one, what is left. Undefined, and
+   * nothing taken, where the next `limit` bytes hold none.
+   */
+  async takeThrough(delimiter: number, limit: number): Promise<Buffer | undefined> {
+    for (;;) {
+      const at = this.#held.subarray(0, limit).indexOf(delimiter);
+      if (at !== -1) return this.#cut(at + 1);
+      if (this.#held.length >= limit) return undefined;
+      if (this.#ended) return this.#cut(this.#held.length);
+      await this.#hold(this.#held.length + 1);
+    }
+  }
+
   /** Passes over `length` bytes without gathering them. Answers how many there were. */
   async skip(length: number): Promise<number> {
     let left = length;

@@ -5,6 +5,7 @@
  */
 import { Fault } from '../faults.ts';
 import type { ByteReader } from './bytes.ts';
+import { monoOf, type SampleKind } from './pcm.ts';
 
 export type WavFormat = {
   readonly encoding: 'pcm' | 'float';
@@ -135,8 +136,6 @@ async function* decodeData(
   frameBytes: number,
   declaredMs: number | undefined,
 ): AsyncGenerator<Float32Array> {
-  const sampleAt = sampleReaders[`${format.encoding}${format.bits}`];
-  if (sampleAt === undefined) throw new RangeError(`no reader for ${format.encoding} ${format.bits}`);
   const wanted = Math.max(frameBytes, blockBytes - (blockBytes % frameBytes));
   let left = limit === Number.POSITIVE_INFINITY ? limit : limit - (limit % frameBytes);
   let read = 0;
@@ -146,22 +145,11 @@ async function* decodeData(
     const ready = (await bytes.peek(frameBytes)).length;
     if (ready < frameBytes) break;
     const piece = await bytes.takeWhole(Math.min(wanted, left), frameBytes);
-    const frames = piece.length / frameBytes;
-    const mono = new Float32Array(frames);
-    for (let frame = 0, at = 0; frame < frames; frame++) {
-      let sum = 0;
-      for (let channel = 0; channel < format.channels; channel++, at += format.bits / 8) {
-        sum += sampleAt(piece, at);
-      }
-      const mean = sum / format.channels;
-      if (mean >= -1 && mean <= 1) mono[frame] = mean;
-      else if (mean > 1) mono[frame] = 1;
-      else if (mean < -1) mono[frame] = -1;
-      else broken += 1; // not a number: a float file can hold it, and it would poison every later filter
-    }
-    read += frames;
+    const mono = monoOf(piece, sampleKindOf(format), format.channels);
+    broken += mono.broken;
+    read += mono.samples.length;
     left -= piece.length;
-    yield mono;
+    yield mono.samples;
   }
   if (broken > 0) warn(`${name}: ${broken} samples are not numbers; read as silence`);
   if (declaredMs !== undefined && left > 0) {
@@ -170,14 +158,11 @@ async function* decodeData(
   }
 }
 
-const sampleReaders: Readonly<Record<string, (bytes: Buffer, at: number) => number>> = {
-  pcm8: (bytes, at) => ((bytes[at] as number) - 128) / 128,
-  pcm16: (bytes, at) => (((bytes[at] as number) | ((bytes[at + 1] as number) << 8)) << 16) / 2 ** 31,
-  pcm24: (bytes, at) => bytes.readIntLE(at, 3) / 2 ** 23,
-  pcm32: (bytes, at) => bytes.readInt32LE(at) / 2 ** 31,
-  float32: (bytes, at) => bytes.readFloatLE(at),
-  float64: (bytes, at) => bytes.readDoubleLE(at),
-};
+/** WAV's samples of 8 bits have no sign, all others have one. */
+function sampleKindOf({ encoding, bits }: WavFormat): SampleKind {
+  if (encoding === 'float') return bits === 64 ? 'f64' : 'f32';
+  return bits === 8 ? 'u8' : `s${bits as 16 | 24 | 32}`;
+}
 
 function parseFormat(chunk: Buffer, name: string, warn: Warn): WavFormat {
   if (chunk.length < 16) throw invalid(name, `has a format of ${chunk.length} bytes, 16 expected`);

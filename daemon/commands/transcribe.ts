@@ -135,7 +135,7 @@ async function prepare(argv: TranscribeArguments, preparation: Preparation): Pro
   return {
     config,
     format,
-    detectSpeech: vad?.detectSpeech ?? everythingIsSpeech,
+    detectSpeech: vad?.createDetector() ?? everythingIsSpeech,
     createSegmenter: createSegmenterFor(config, card, () => String(++segments)),
     recognizer,
     model,
