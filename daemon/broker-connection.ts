@@ -8,6 +8,8 @@
 import { Socket } from 'node:net';
 import type { IClientOptions, IClientPublishOptions, MqttClient } from 'mqtt';
 import { connect } from 'mqtt';
+import type { BrokerAccess, OpenedAccess } from './broker-access.ts';
+import { accessOf, openAccess } from './broker-access.ts';
 import {
   ClosedBeforeConnack,
   explain,
@@ -19,7 +21,7 @@ import {
   reasonError,
 } from './broker-trouble.ts';
 import { parseBrokerUrl } from './broker-url.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, toFault } from './faults.ts';
 import { backoffMs } from './waiting.ts';
 
 export type Protocol = '5' | '3.1.1';
@@ -56,11 +58,9 @@ export type BrokerLink = {
   readonly subscribe: (topics: readonly string[], retained?: 'with-retained') => Promise<void>;
 };
 
-export type BrokerConnectionOptions = {
+export type BrokerConnectionOptions = BrokerAccess & {
   /** mqtt, mqtts, ws or wss; a user and password in it count unless given apart. */
   readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   readonly clientId: string;
   readonly protocol?: 'auto' | Protocol | undefined;
   readonly will?: { readonly topic: string; readonly payload: string } | undefined;
@@ -126,6 +126,7 @@ export function connectBroker(options: BrokerConnectionOptions): BrokerConnectio
 type Attempt = {
   readonly client: MqttClient;
   readonly protocol: Protocol;
+  readonly certificateEndsAt: Date | undefined;
   /** Set at CONNACK. */
   link: BrokerLink | undefined;
   onlineAtMs: number;
@@ -137,6 +138,7 @@ class Connection implements BrokerConnection {
   readonly url: string;
   readonly #options: BrokerConnectionOptions;
   readonly #retry: Retry;
+  readonly #access: BrokerAccess;
   readonly #clientOptions: IClientOptions;
   #attempt: Attempt | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -153,8 +155,11 @@ class Connection implements BrokerConnection {
     this.url = href;
     this.#options = options;
     this.#retry = { ...defaultRetry, ...options.retry };
-    const user = options.username ?? username;
-    const secret = options.password ?? password;
+    this.#access = {
+      ...accessOf(options),
+      username: options.username ?? username,
+      password: options.password ?? password,
+    };
     this.#clientOptions = {
       clientId: options.clientId,
       keepalive: options.keepaliveS ?? 20,
@@ -165,8 +170,6 @@ class Connection implements BrokerConnection {
       queueQoSZero: false,
       // the cache is a buffer for each number a packet may carry: 65 536 of them, 7 MB and the time to make them
       writeCache: false,
-      ...(user === undefined ? {} : { username: user }),
-      ...(secret === undefined ? {} : { password: secret }),
     };
   }
 
@@ -229,14 +232,30 @@ class Connection implements BrokerConnection {
   #connect(): void {
     const protocol = this.#protocol();
     const { will } = this.#options;
+    let access: OpenedAccess;
+    try {
+      access = openAccess(this.#access);
+    } catch (thrown) {
+      this.#retryAfter(toFault(thrown));
+      return;
+    }
     const client = connect(this.url, {
       ...this.#clientOptions,
+      ...clientAccess(this.#access, access),
       protocolVersion: protocol === '5' ? 5 : 4,
       ...(will === undefined
         ? {}
         : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: true } }),
     });
-    const attempt: Attempt = { client, protocol, link: undefined, onlineAtMs: 0, waiting: new Set() };
+    const { certificateEndsAt } = access;
+    const attempt: Attempt = {
+      client,
+      protocol,
+      certificateEndsAt,
+      link: undefined,
+      onlineAtMs: 0,
+      waiting: new Set(),
+    };
     this.#attempt = attempt;
     // small packets must not wait for the TCP acknowledgement of the one before: 40 ms each, measured on loopback
     if (client.stream instanceof Socket) client.stream.setNoDelay(true);
@@ -355,7 +374,11 @@ class Connection implements BrokerConnection {
     // a link that was well and went away is no trouble yet: the first reconnect mostly finds the broker back
     const passing = wasOnline && isPassing(cause);
     const harmless = passing && this.#diedYoung < 3;
-    const fault = harmless ? undefined : explain(passing ? new LinksDieYoung() : cause, this.url);
+    const reason = passing ? new LinksDieYoung() : cause;
+    this.#retryAfter(harmless ? undefined : explain(reason, this.url, attempt.certificateEndsAt));
+  }
+
+  #retryAfter(fault: Fault | undefined): void {
     const { credentialsMs } = this.#retry;
     const slow = fault?.code === 'BROKER_CREDENTIALS';
     this.#schedule(
@@ -376,6 +399,23 @@ class Connection implements BrokerConnection {
     if (reasonCode !== undefined) return [1, 129, 130, 132].includes(reasonCode);
     return cause instanceof ClosedBeforeConnack || isParseError(cause);
   }
+}
+
+/** As MQTT.js wants it; for wss it is handed on to another library. */
+function clientAccess(
+  { username, serverName }: BrokerAccess,
+  { password, secureContext }: OpenedAccess,
+): IClientOptions {
+  const tls = {
+    ...(secureContext === undefined ? {} : { secureContext }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+  return {
+    ...tls,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    wsOptions: tls as NonNullable<IClientOptions['wsOptions']>,
+  };
 }
 
 function publishOptions(publication: Publication, protocol: Protocol): IClientPublishOptions {

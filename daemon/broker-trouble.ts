@@ -54,8 +54,11 @@ export function isParseError(error: Error): boolean {
   );
 }
 
-/** The fault an ended or failed connection stands for. `url` must hold no secrets. */
-export function explain(cause: Error, url: string): Fault {
+/**
+ * The fault an ended or failed connection stands for. `url` must hold no secrets; `certificateEndsAt` is when our own
+ * certificate does, if we showed one.
+ */
+export function explain(cause: Error, url: string, certificateEndsAt?: Date): Fault {
   const reasonCode = reasonCodeOf(cause);
   const options = { cause };
   switch (reasonCode) {
@@ -103,14 +106,19 @@ export function explain(cause: Error, url: string): Fault {
       options,
     );
   }
-  if (typeof code === 'string' && /CERT|TLS|SSL|EPROTO|UNABLE_TO_/.test(code)) {
+  if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
     return new Fault(
       'BROKER_REFUSED',
-      // OpenSSL ends its messages with a place in its sources and a newline
-      `no trusted connection to ${url}: ${code === 'EPROTO' ? 'it does not speak TLS' : `${cause.message} (${code})`}`,
-      code === 'EPROTO'
-        ? 'check the port and the scheme: 8883 is mqtts, 1883 mqtt without TLS'
-        : 'the certificate must be valid for this host name and signed by an authority this machine knows; for one of your own set NODE_EXTRA_CA_CERTS',
+      `no trusted connection to ${url}: it does not speak TLS`,
+      'check the port and the scheme: 8883 is mqtts, 1883 mqtt without TLS',
+      options,
+    );
+  }
+  if (typeof code === 'string' && /CERT|TLS|SSL|UNABLE_TO_/.test(code)) {
+    return new Fault(
+      'BROKER_CERTIFICATE',
+      `no trusted connection to ${url}: ${firstLine(cause.message)} (${code})`,
+      certificateHint(code, certificateEndsAt),
       options,
     );
   }
@@ -122,4 +130,30 @@ export function explain(cause: Error, url: string): Fault {
       : 'start the broker (sudo systemctl start mosquitto), check host, port and firewall, or run with --broker embedded',
     options,
   );
+}
+
+/** OpenSSL ends its messages with a place in its sources and a newline. */
+function firstLine(message: string): string {
+  return message.split('\n')[0] ?? '';
+}
+
+/** What to do about a certificate that is not taken: that of the broker, or, if it sent an alert, ours. */
+function certificateHint(code: string, certificateEndsAt: Date | undefined): string {
+  if (/_ALERT_/.test(code)) {
+    if (certificateEndsAt === undefined) {
+      return 'the broker wants to see a certificate of ours: set mqtt.certFile and mqtt.keyFile';
+    }
+    return certificateEndsAt.getTime() < Date.now()
+      ? `our certificate (mqtt.certFile) ended at ${certificateEndsAt.toISOString()}: renew it`
+      : 'the broker does not take our certificate (mqtt.certFile): it must be signed by an authority that the broker knows (cafile in mosquitto)';
+  }
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return `renew the certificate of the broker, unless the clock of this machine is wrong: it says ${new Date().toISOString()}`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return 'use an address that is in the certificate of the broker, or say with mqtt.serverName which name it has';
+    default:
+      return 'name the authority that signed the certificate of the broker, or that certificate itself, in mqtt.caFile';
+  }
 }

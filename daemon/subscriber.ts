@@ -1,5 +1,6 @@
 /** The other end of docs/mqtt.md: follows one or many daemons through their broker. */
 import { randomUUID } from 'node:crypto';
+import { accessOf, type BrokerAccess } from './broker-access.ts';
 import type { BrokerLink, Message } from './broker-connection.ts';
 import { connectBroker } from './broker-connection.ts';
 import type { PartialTranscript } from './events.ts';
@@ -29,10 +30,8 @@ export type Heard =
   /** We were too slow, and the oldest messages are gone. */
   | { readonly type: 'missed'; readonly count: number };
 
-export type FollowOptions = {
+export type FollowOptions = BrokerAccess & {
   readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** The base topic of one daemon, or with `+` for a level, of many: `harkd/+`. */
   readonly base: string;
   readonly signal: AbortSignal;
@@ -79,9 +78,8 @@ export async function* follow(options: FollowOptions): AsyncGenerator<Heard, voi
   }
 
   const connection = connectBroker({
+    ...accessOf(options),
     url: options.url,
-    username: options.username,
-    password: options.password,
     clientId: `harkd-watch-${randomUUID().slice(0, 8)}`,
     connectTimeoutMs: options.connectTimeoutMs,
     onOnline: subscribe,

@@ -104,6 +104,7 @@ const rules: readonly Rule[] = [
         ...leaves,
         'daemon/mqtt-contract.ts',
         'daemon/broker-connection.ts',
+        'daemon/broker-access.ts',
         'daemon/broker-trouble.ts',
         'daemon/address.ts',
       ];

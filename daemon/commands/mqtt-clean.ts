@@ -1,6 +1,7 @@
 /** `harkd mqtt clean`: takes what a daemon that is gone has left retained on the broker, and out of Home Assistant. */
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
+import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import {
   type BrokerConnection,
   type BrokerLink,
@@ -25,10 +26,8 @@ export type MqttArguments = {
   readonly yes: boolean;
 };
 
-export type CleanOptions = {
+export type CleanOptions = BrokerAccess & {
   readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** `harkd/<site>`, one daemon. */
   readonly base: string;
   /** Home Assistant's discovery prefix. */
@@ -54,9 +53,8 @@ export async function mqttClean(argv: MqttArguments, context: CommandContext): P
   });
   const interactive = stdoutIsTty && 'isTTY' in stdin && stdin.isTTY === true;
   await clean({
+    ...accessOf(mqtt),
     url: mqtt.url === 'embedded' ? `mqtt://127.0.0.1:${mqtt.embeddedPort}` : mqtt.url,
-    username: mqtt.username,
-    password: mqtt.password,
     base: argv.site === undefined ? mqtt.baseTopic : `harkd/${argv.site}`,
     prefix: homeAssistant.prefix,
     dryRun: argv.dryRun,
@@ -93,9 +91,8 @@ export async function clean(options: CleanOptions): Promise<void> {
   let lastHeardAtMs = performance.now();
   const online: Deferred<BrokerLink> = deferred();
   const connection: BrokerConnection = connectBroker({
+    ...accessOf(options),
     url: options.url,
-    username: options.username,
-    password: options.password,
     clientId: `harkd-clean-${randomUUID().slice(0, 8)}`,
     protocol: options.protocol,
     connectTimeoutMs: options.connectTimeoutMs,

@@ -6,6 +6,7 @@ import { readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
 import type { AheadOptions } from '../ahead.ts';
 import type { EmbeddedBroker } from '../broker.ts';
+import { accessOf } from '../broker-access.ts';
 import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
 import { stdinSource } from '../capture/stdin.ts';
@@ -137,8 +138,7 @@ export async function run(
       mqttSink({
         url: broker?.url ?? config.mqtt.url,
         base: config.mqtt.baseTopic,
-        username: config.mqtt.username,
-        password: config.mqtt.password,
+        ...accessOf(config.mqtt),
         clientId: config.mqtt.clientId,
         healthIntervalS: config.mqtt.healthIntervalS,
         keepaliveS: config.mqtt.keepaliveS,

@@ -1,12 +1,11 @@
+import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Heard } from '../subscriber.ts';
 import { follow } from '../subscriber.ts';
 import type { CommandContext } from './context.ts';
 
-export type WatchOptions = {
+export type WatchOptions = BrokerAccess & {
   readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** The base topic to follow, `+` for all sites: `harkd/+`. */
   readonly base: string;
   /** One JSON object a line, for machines. */
@@ -46,12 +45,10 @@ export async function watchCommand(argv: WatchArguments, context: CommandContext
     overrides: { mqtt: { url: argv.broker, username: argv.username } },
   });
   const url = mqtt.url === 'embedded' ? `mqtt://127.0.0.1:${mqtt.embeddedPort}` : mqtt.url;
-  const { username, password } = mqtt;
   const colour = stdoutIsTty && (environment['NO_COLOR'] ?? '') === '';
   await watch({
+    ...accessOf(mqtt),
     url,
-    username,
-    password,
     base: `harkd/${argv.site}`,
     json: argv.json,
     colour,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Fault } from '../faults.ts';
-import { readSecretFiles, takeCredentials } from './credentials.ts';
+import { checkCertificates, readSecretFiles, takeCredentials } from './credentials.ts';
 import { complete, type Machine } from './defaults.ts';
 import { type ParsedFile, parseConfigFile } from './file.ts';
 import { faultOf, type Problem, problemOf, unknownVariables } from './problems.ts';
@@ -49,6 +49,10 @@ export type Config = {
     /** Filled from `passwordFile` when that is set. */
     readonly password?: string;
     readonly passwordFile?: string;
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
+    readonly serverName?: string;
     readonly clientId: string;
     readonly baseTopic: string;
     readonly healthIntervalS: number;
@@ -189,7 +193,9 @@ export function loadConfigFrom(input: ConfigInput): LoadedConfig {
   const broken = new Set(problems.map(({ key }) => key));
   if (!broken.has('mqtt')) problems.push(...takeCredentials(tree, whereIs));
   problems.push(...checkTogether((key) => pick(tree, key.split('.')), broken, whereIs));
-  if (problems.length === 0) problems.push(...readSecretFiles(tree, whereIs));
+  if (problems.length === 0) {
+    problems.push(...readSecretFiles(tree, whereIs), ...checkCertificates(tree, whereIs));
+  }
   // two rules broken by one value (its type and its pattern) are one problem
   const unique = new Map(
     problems.map((problem) => [`${problem.where} ${problem.key} ${problem.expected}`, problem]),

@@ -1,5 +1,6 @@
 /** Secrets that stand elsewhere: in the address of the broker, in files. They end up in the keys that are hidden. */
 import { readFileSync } from 'node:fs';
+import { type BrokerAccess, tlsFileProblems } from '../broker-access.ts';
 import type { Problem, WhereIs } from './problems.ts';
 import { type ConfigTree, pick, put } from './tree.ts';
 
@@ -77,4 +78,14 @@ export function readSecretFiles(tree: ConfigTree, whereIs: WhereIs): Problem[] {
       return [{ ...problem, got: `${file} (${code})`, hint: 'check the path, the owner and the mode' }];
     }
   });
+}
+
+/** Whether the certificates named in the section `mqtt` can be used. They are read again for each connection. */
+export function checkCertificates(tree: ConfigTree, whereIs: WhereIs): Problem[] {
+  const access = (pick(tree, ['mqtt']) ?? {}) as BrokerAccess;
+  return tlsFileProblems(access).map(({ key, ...problem }) => ({
+    where: whereIs(['mqtt', key]),
+    key: `mqtt.${key}`,
+    ...problem,
+  }));
 }

@@ -29,6 +29,31 @@ function notBeside(file: string, value: string): Rule {
   };
 }
 
+function needs(key: string, other: string): Rule {
+  return {
+    keys: [key, other],
+    check: (a, b) =>
+      a === undefined || b !== undefined
+        ? undefined
+        : { got: show(a), expected: `${other} beside it`, hint: 'the two belong together' },
+  };
+}
+
+/** The embedded broker, which is for trying things out, is not asked: nothing leaves the machine. */
+function onlyWithTls(key: string): Rule {
+  return {
+    keys: [key, 'mqtt.url'],
+    check: (value, url) =>
+      value === undefined || typeof url !== 'string' || !/^(mqtt|ws):/.test(url)
+        ? undefined
+        : {
+            got: show(value),
+            expected: 'an mqtt.url with TLS beside it: mqtts://host:8883 or wss://…',
+            hint: 'without TLS it would protect nothing',
+          },
+  };
+}
+
 const rules: readonly Rule[] = [
   {
     keys: ['language', 'languages'],
@@ -53,6 +78,9 @@ const rules: readonly Rule[] = [
           },
   },
   notBeside('mqtt.passwordFile', 'mqtt.password'),
+  ...['mqtt.caFile', 'mqtt.certFile', 'mqtt.serverName'].map(onlyWithTls),
+  needs('mqtt.certFile', 'mqtt.keyFile'),
+  needs('mqtt.keyFile', 'mqtt.certFile'),
   notBeside('http.tokenFile', 'http.token'),
   {
     keys: ['http.listen', 'http.token', 'http.tokenFile'],

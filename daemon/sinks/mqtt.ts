@@ -4,6 +4,7 @@
  * somebody to say it to.
  */
 import { randomUUID } from 'node:crypto';
+import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import type { BrokerLink, Message, Protocol, Publication, Retry } from '../broker-connection.ts';
 import { connectBroker } from '../broker-connection.ts';
 import { PublishRefused } from '../broker-trouble.ts';
@@ -24,12 +25,10 @@ import { type HermesOptions, hermesFor } from './mqtt/hermes.ts';
 import { publicationsFor } from './mqtt/publications.ts';
 import { announceTrouble } from './mqtt/trouble.ts';
 
-export type MqttSinkOptions = {
+export type MqttSinkOptions = BrokerAccess & {
   readonly url: string;
   /** `harkd/<site>`: no wildcards, no leading slash. */
   readonly base: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** Must be the daemon's own: two clients with one id throw each other out. Default: made from `base`. */
   readonly clientId?: string | undefined;
   /** `auto`: MQTT 5, and 3.1.1 where the broker does not speak it. */
@@ -97,9 +96,8 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   let brokerState: 'connecting' | 'online' | 'offline' | undefined;
 
   const connection = connectBroker({
+    ...accessOf(options),
     url: options.url,
-    username: options.username,
-    password: options.password,
     clientId: options.clientId ?? `harkd-${base.replace(/[^A-Za-z0-9]+/g, '-')}`,
     protocol: options.protocol,
     will: { topic: topics.status, payload: 'offline' },

@@ -1,12 +1,17 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { tlsFileProblems } from '../../daemon/broker-access.ts';
 import type { EventMessage } from '../../daemon/mqtt-contract.ts';
 import { discoveryTopicOf, topicsOf } from '../../daemon/mqtt-contract.ts';
 import { publicationsFor } from '../../daemon/sinks/mqtt/publications.ts';
 import { parseSiteMessage } from '../../daemon/subscriber.ts';
+import { opensslMissing } from '../fixtures/certificates.ts';
 import { healthOf, transcriptOf } from '../fixtures/daemon-events.ts';
+import { announceSkip } from '../skip.ts';
 
 const test = suite('docs/mqtt.md');
 
@@ -110,5 +115,26 @@ test('the example of a transcript has every field, and no other', () => {
   const documented = JSON.parse(exampleAfter('### transcript'));
   assert.equal(Object.keys(documented), ['event_type', ...Object.keys(transcriptOf(1)), 'replayed']);
 });
+
+if (opensslMissing === undefined) {
+  test('the commands under TLS make an authority, and a certificate for the broker that it vouches for', () => {
+    const commands = /## TLS[\s\S]*?```sh\n([\s\S]*?)```/.exec(doc)?.[1] ?? '';
+    const dir = mkdtempSync(path.join(tmpdir(), 'harkd-docs-tls-'));
+    execFileSync('sh', ['-ec', commands], { cwd: dir, stdio: 'ignore' });
+    const made = (name: string) => path.join(dir, name);
+    const [caFile, certFile, keyFile] = ['ca.pem', 'broker.pem', 'broker-key.pem'].map(made);
+    assert.equal(tlsFileProblems({ caFile, certFile, keyFile }), []);
+    const verify = [
+      'verify',
+      '-CAfile',
+      made('ca.pem'),
+      '-verify_hostname',
+      'broker.local',
+      made('broker.pem'),
+    ];
+    assert.match(execFileSync('openssl', verify, { encoding: 'utf8' }), /: OK/);
+    rmSync(dir, { recursive: true });
+  });
+} else announceSkip('the commands under TLS', opensslMissing);
 
 test.run();

@@ -89,6 +89,10 @@ const shape: Shape<Config> = {
     username: 'string',
     password: 'string',
     passwordFile: 'string',
+    caFile: 'string',
+    certFile: 'string',
+    keyFile: 'string',
+    serverName: 'string',
     clientId: 'string',
     baseTopic: 'string',
     healthIntervalS: 'number',
@@ -175,7 +179,7 @@ schemaTest('has no key that nothing reads', () => {
   const [sections, names] = [leaves.map(({ path: at }) => at[0]), leaves.map(({ path: at }) => at.at(-1))];
   for (const name of new Set([...sections, ...names])) {
     // passed on with its whole section, or named by a part of its name: each has a test of its own
-    if (name === 'stallMs' || name === 'passwordFile' || name === 'tokenFile') continue;
+    if (name === 'stallMs' || name === 'tokenFile') continue;
     assert.match(code, new RegExp(`\\b${name}\\b`), `${name} is in the schema, but no code reads it`);
   }
 });
@@ -349,6 +353,24 @@ loadTest('checks keys that bind each other', () => {
     /mqtt\.passwordFile is "\/y", expected nothing beside mqtt\.password/,
   );
   assert.match(message('mqtt: { url: "mqtt://[bad" }'), /IPv6/);
+  for (const [url, refused] of [
+    ['mqtt://a', true],
+    ['ws://a', true],
+    ['mqtts://a', false],
+    ['wss://a', false],
+    ['embedded', false],
+  ] as const) {
+    const text = `mqtt: { url: "${url}", serverName: broker.test }`;
+    if (refused)
+      assert.match(message(text), /mqtt\.serverName is "broker\.test", expected an mqtt\.url with TLS/);
+    else assert.is(load(text).mqtt.serverName, 'broker.test');
+  }
+  assert.match(
+    message('mqtt: { url: mqtts://a, certFile: /a }'),
+    /mqtt\.certFile is "\/a", expected mqtt\.keyFile beside it/,
+  );
+  assert.match(message('mqtt: { url: mqtts://a, keyFile: /a }'), /expected mqtt\.certFile beside it/);
+  assert.match(message('mqtt: { url: mqtts://a, caFile: /nowhere }'), /mqtt\.caFile is \/nowhere \(ENOENT\)/);
 });
 
 loadTest('takes user name and password out of the address', () => {
