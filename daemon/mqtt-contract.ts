@@ -41,6 +41,15 @@ export function discoveryTopicOf(prefix: string, base: string): string {
   return `${prefix}/device/${homeAssistantIdOf(base)}/config`;
 }
 
+/** What names a daemon in Homie unless the configuration does, made of its base topic: `harkd/kitchen` is `harkd-kitchen`. */
+export function homieIdOf(base: string): string {
+  const id = base
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+  return id === '' ? 'harkd' : id;
+}
+
 /** A final, on `transcript`. `event_type` is what Home Assistant's event entities ask for. */
 export type TranscriptMessage = { readonly event_type: 'final' } & Transcript & {
     /** Not live: left over by a run before, told before without an answer, or older than a few seconds. */

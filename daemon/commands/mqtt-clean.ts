@@ -1,4 +1,4 @@
-/** `harkd mqtt clean`: takes what a daemon that is gone has left retained on the broker, and out of Home Assistant. */
+/** `harkd mqtt clean`: takes what a daemon that is gone has left retained on the broker, and out of other houses. */
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import { accessOf, type BrokerAccess } from '../broker-access.ts';
@@ -11,7 +11,7 @@ import {
 import { loadConfig } from '../config/config.ts';
 import { type Deferred, deferred } from '../deferred.ts';
 import { Fault } from '../faults.ts';
-import { discoveryTopicOf, topicsOf } from '../mqtt-contract.ts';
+import { discoveryTopicOf, homieIdOf, topicsOf } from '../mqtt-contract.ts';
 import { sleep } from '../waiting.ts';
 import type { CommandContext } from './context.ts';
 
@@ -32,6 +32,8 @@ export type CleanOptions = BrokerAccess & {
   readonly base: string;
   /** Home Assistant's discovery prefix. */
   readonly prefix: string;
+  /** `homie/5/<id>`, the Homie device of that daemon. */
+  readonly homie: string;
   readonly dryRun: boolean;
   /** Asked with the topics before anything is removed. */
   readonly confirm: (topics: readonly string[]) => Promise<boolean>;
@@ -46,17 +48,19 @@ export type CleanOptions = BrokerAccess & {
 /** The command: broker, credentials and prefix are those of the configuration unless asked for. */
 export async function mqttClean(argv: MqttArguments, context: CommandContext): Promise<void> {
   const { environment, signal, write, stdin, stdoutIsTty } = context;
-  const { mqtt, homeAssistant } = loadConfig({
+  const { mqtt, homeAssistant, homie } = loadConfig({
     path: argv.config,
     environment,
     overrides: { site: argv.site, mqtt: { url: argv.broker, username: argv.username } },
   });
+  const base = argv.site === undefined ? mqtt.baseTopic : `harkd/${argv.site}`;
   const interactive = stdoutIsTty && 'isTTY' in stdin && stdin.isTTY === true;
   await clean({
     ...accessOf(mqtt),
     url: mqtt.url === 'embedded' ? `mqtt://127.0.0.1:${mqtt.embeddedPort}` : mqtt.url,
-    base: argv.site === undefined ? mqtt.baseTopic : `harkd/${argv.site}`,
+    base,
     prefix: homeAssistant.prefix,
+    homie: `${homie.prefix}/5/${argv.site === undefined ? homie.id : homieIdOf(base)}`,
     dryRun: argv.dryRun,
     signal,
     write,
@@ -80,12 +84,12 @@ export async function mqttClean(argv: MqttArguments, context: CommandContext): P
 }
 
 /**
- * Lists what is retained under `base` and of its announcement to Home Assistant, and after `confirm` removes it.
+ * Lists what is retained under `base`, of its announcement to Home Assistant and of its Homie device, and after `confirm` removes it.
  * Throws `Fault` if the broker cannot be reached or refuses, and if the daemon is running: it would not say again
  * what it believes to be there.
  */
 export async function clean(options: CleanOptions): Promise<void> {
-  const { base, prefix, dryRun, confirm, signal, write } = options;
+  const { base, prefix, homie, dryRun, confirm, signal, write } = options;
   const topics = topicsOf(base);
   const retained = new Map<string, string>();
   let lastHeardAtMs = performance.now();
@@ -114,6 +118,8 @@ export async function clean(options: CleanOptions): Promise<void> {
     await link
       .subscribe([`${base}/#`, discoveryTopicOf(prefix, base)], 'with-retained')
       .catch((error) => notAllowed(`${base}/#`, error));
+    // where this user may not look, the daemon has had no Homie device
+    await link.subscribe([`${homie}/#`], 'with-retained').catch(() => undefined);
     const quietMs = options.quietMs ?? 500;
     const untilQuiet = async (): Promise<void> => {
       lastHeardAtMs = performance.now();
@@ -124,7 +130,9 @@ export async function clean(options: CleanOptions): Promise<void> {
     };
     await untilQuiet();
 
-    const found = [...retained.keys()].sort();
+    // without its state a Homie device is gone, whatever else is still there: so that goes first
+    const rank = (topic: string) => (topic === `${homie}/$state` ? 0 : 1);
+    const found = [...retained.keys()].sort().toSorted((a, b) => rank(a) - rank(b));
     if (found.length === 0) {
       write(`nothing is retained under ${base}\n`);
       return;

@@ -163,6 +163,7 @@ export async function run(
             config,
           }),
         hermes: config.hermes.enabled ? config.hermes : undefined,
+        homie: config.homie.enabled ? config.homie : undefined,
         onMute: (muted, by) => mute.set(muted, by),
         onIgnored: ({ topic, reason }) => log('warn', `command on ${topic} ignored: ${reason}`),
       }),

@@ -66,6 +66,7 @@ export type Config = {
     readonly area?: string;
   };
   readonly hermes: { readonly enabled: boolean; readonly siteId: string };
+  readonly homie: { readonly enabled: boolean; readonly prefix: string; readonly id: string };
   readonly outbox: {
     readonly durable: boolean;
     readonly maxEntries: number;

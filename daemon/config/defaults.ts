@@ -1,6 +1,7 @@
 /** Defaults that depend on the machine, the environment or another key. */
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { homieIdOf } from '../mqtt-contract.ts';
 import type { Config, Environment } from './config.ts';
 import { leaves } from './schema.ts';
 import { type ConfigTree, pick, put } from './tree.ts';
@@ -30,6 +31,7 @@ function stateDirFor(environment: Environment): string {
 export function complete(valid: ConfigTree, machine: Machine, environment: Environment): Config {
   const config = valid as Partial<Config> & Omit<Config, 'site' | 'threads' | 'stateDir'>;
   const site = config.site ?? siteFor(machine.hostname);
+  const baseTopic = config.mqtt.baseTopic ?? `harkd/${site}`;
   const full: Config = {
     ...config,
     site,
@@ -37,11 +39,12 @@ export function complete(valid: ConfigTree, machine: Machine, environment: Envir
     threads: config.threads ?? Math.max(1, Math.min(4, machine.cores)),
     stateDir: config.stateDir ?? stateDirFor(environment),
     hermes: { ...config.hermes, siteId: config.hermes.siteId ?? site },
+    homie: { ...config.homie, id: config.homie.id ?? homieIdOf(baseTopic) },
     outbox: { ...config.outbox, durable: config.outbox.durable ?? config.mqtt.url !== 'embedded' },
     mqtt: {
       ...config.mqtt,
       clientId: config.mqtt.clientId ?? `harkd-${site}`,
-      baseTopic: config.mqtt.baseTopic ?? `harkd/${site}`,
+      baseTopic,
     },
   };
   // in the order of the schema, which is the order in which people read it

@@ -22,6 +22,7 @@ import type { Happening } from './mqtt/happenings.ts';
 import { happenings } from './mqtt/happenings.ts';
 import { startHeartbeat } from './mqtt/heartbeat.ts';
 import { type HermesOptions, hermesFor } from './mqtt/hermes.ts';
+import { type HomieOptions, homieDevice } from './mqtt/homie.ts';
 import { publicationsFor } from './mqtt/publications.ts';
 import { announceTrouble } from './mqtt/trouble.ts';
 
@@ -42,6 +43,8 @@ export type MqttSinkOptions = BrokerAccess & {
   readonly homeAssistant?: HomeAssistantOptions | undefined;
   /** Without it nothing is said of, or heard from, Rhasspy and its like. */
   readonly hermes?: HermesOptions | undefined;
+  /** Without it there is no Homie device, and no second connection. */
+  readonly homie?: HomieOptions | undefined;
   /** Where finals wait. Belongs to the caller, who closes it after this sink. */
   readonly outbox: Outbox;
   readonly muted?: boolean | undefined;
@@ -95,16 +98,19 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   let closed = false;
   let brokerState: 'connecting' | 'online' | 'offline' | undefined;
 
-  const connection = connectBroker({
+  const broker = {
     ...accessOf(options),
     url: options.url,
     clientId: options.clientId ?? `harkd-${base.replace(/[^A-Za-z0-9]+/g, '-')}`,
     protocol: options.protocol,
-    will: { topic: topics.status, payload: 'offline' },
     keepaliveS: options.keepaliveS,
     connectTimeoutMs: options.connectTimeoutMs,
     ackTimeoutMs: options.ackTimeoutMs,
     retry: options.retry,
+  };
+  const connection = connectBroker({
+    ...broker,
+    will: { topic: topics.status, payload: 'offline' },
     onOnline,
     onOffline: () => brokerIs('offline'),
     onMessage: obey,
@@ -162,6 +168,23 @@ export function mqttSink(options: MqttSinkOptions): Sink {
           ...options.hermes,
           onToggle: (deaf) => options.onMute(deaf, 'hermes'),
           onIgnored: (command) => options.onIgnored?.(command),
+        });
+
+  const homie =
+    options.homie === undefined
+      ? undefined
+      : homieDevice({
+          homie: options.homie,
+          name: base.replaceAll('/', ' '),
+          muted,
+          connect: (own) => connectBroker({ ...broker, clientId: `${broker.clientId}-homie`, ...own }),
+          onMute: (muted) => options.onMute(muted, 'person'),
+          onIgnored: (command) => options.onIgnored?.(command),
+          onRefused(topic, refusal) {
+            // a broker that is away is told of once, by the connection that delivers
+            if (connection.link() !== undefined) trouble.refused(topic, refusal);
+          },
+          onAccepted: trouble.accepted,
         });
 
   const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
@@ -250,6 +273,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     if (throttled && !wasThrottled) tell({ type: 'throttled', cpuTempC: health.cpuTempC });
     // whoever reads it later must not take the health of a dead daemon for that of a living one
     say(publications.health(health, 3 * healthIntervalS));
+    homie?.health(health);
   }
 
   function obey(message: Message): void {
@@ -274,6 +298,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
 
   function publish(event: DaemonEvent): void {
     if (closed) return;
+    homie?.publish(event);
     for (const happening of happeningsOf(event)) tell(happening);
     switch (event.type) {
       case 'transcript':
@@ -353,7 +378,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       const goodbye = link.publish(publications.status('offline')).catch(() => undefined);
       await Promise.race([goodbye, sleep(leftMs(), timers.signal)]);
     }
-    await connection.close(leftMs());
+    await Promise.all([connection.close(leftMs()), homie?.close(leftMs())]);
     timers.abort();
     return { undelivered: outbox.depth() };
   }

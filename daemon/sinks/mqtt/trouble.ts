@@ -54,5 +54,6 @@ export function announceTrouble(options: {
 
 /** Beside our own topics there are those of other houses: the section of the configuration that is about one. */
 function houseOf(topic: string): string {
-  return topic.startsWith('hermes/') ? 'hermes' : 'homeAssistant';
+  if (topic.startsWith('hermes/')) return 'hermes';
+  return topic.split('/')[1] === '5' ? 'homie' : 'homeAssistant';
 }

@@ -20,8 +20,18 @@ const ours = [
   'harkd/gone/mute/set',
   'harkd/gone/status',
   'homeassistant/device/harkd_gone/config',
+  'homie/5/harkd-gone/$description',
+  'homie/5/harkd-gone/microphone/mute',
 ];
-const others = ['harkd/here/status', 'harkd/gone2/status', 'homeassistant/device/harkd_here/config'];
+/** Removed first of all: with it the device is gone, says the convention. */
+const homieState = 'homie/5/harkd-gone/$state';
+const left = [homieState, ...ours];
+const others = [
+  'homie/5/harkd-here/$state',
+  'harkd/here/status',
+  'harkd/gone2/status',
+  'homeassistant/device/harkd_here/config',
+];
 
 test.before(async (world) => {
   world.broker = await startMosquitto({ users, acl });
@@ -29,7 +39,7 @@ test.before(async (world) => {
   world.other = await listenTo(world.broker.url, 'nothing', admin);
 });
 test.before.each(async ({ other }) => {
-  for (const topic of [...ours, ...others]) await say(other, topic, 'offline');
+  for (const topic of [...left, ...others]) await say(other, topic, 'offline');
 });
 test.after(async (world) => {
   world.other.close();
@@ -59,6 +69,7 @@ async function run(
     password: 'a',
     base: 'harkd/gone',
     prefix: 'homeassistant',
+    homie: 'homie/5/harkd-gone',
     dryRun: false,
     signal: new AbortController().signal,
     write: (text) => void written.push(text),
@@ -82,18 +93,18 @@ async function faultOf(running: Promise<unknown>): Promise<Fault> {
 
 test('what one daemon left is listed, confirmed and removed, and nothing else', async (world) => {
   const { lines, asked } = await run(world);
-  assert.equal(lines, [...ours, 'removed 6']);
-  assert.equal(asked, [ours]);
+  assert.equal(lines, [...left, 'removed 9']);
+  assert.equal(asked, [left]);
   assert.equal((await retainedNow(world)).sort(), others.toSorted());
   assert.equal((await run(world)).lines, ['nothing is retained under harkd/gone']);
 });
 
 test('a dry run and a "no" remove nothing', async (world) => {
   const dry = await run(world, { dryRun: true });
-  assert.equal([dry.lines, dry.asked], [ours, []]);
+  assert.equal([dry.lines, dry.asked], [left, []]);
   const no = await run(world, { confirm: () => Promise.resolve(false) });
-  assert.equal(no.lines, [...ours, 'nothing removed']);
-  assert.equal((await retainedNow(world)).sort(), [...ours, ...others].sort());
+  assert.equal(no.lines, [...left, 'nothing removed']);
+  assert.equal((await retainedNow(world)).sort(), [...left, ...others].sort());
 });
 
 test('a daemon that is online keeps what it has', async (world) => {
@@ -101,14 +112,14 @@ test('a daemon that is online keeps what it has', async (world) => {
   const fault = await faultOf(run(world));
   assert.is(fault.code, 'USAGE_INVALID');
   assert.match(fault.message, /harkd\/gone is online/);
-  assert.is((await retainedNow(world)).length, ours.length + others.length);
+  assert.is((await retainedNow(world)).length, left.length + others.length);
 });
 
 test('who may not write is told so, with a broker that says it and one that only does it (3.1.1)', async (world) => {
   for (const protocol of ['5', '3.1.1'] as const) {
     const fault = await faultOf(run(world, { username: 'reader', password: 'r', protocol }));
     assert.is(fault.code, 'BROKER_REFUSED');
-    assert.match(fault.hint, /read and write harkd\/gone\/health/);
+    assert.match(fault.hint, /read and write homie\/5\/harkd-gone\/\$state/);
   }
 });
 
@@ -123,9 +134,9 @@ test('on the command line it needs --yes where nobody can be asked', async (worl
   const unsure = await harkd(args, environment);
   assert.is(unsure.code, 64, unsure.stderr);
   assert.match(unsure.stderr, /add --yes/);
-  assert.is((await retainedNow(world)).length, ours.length + others.length);
+  assert.is((await retainedNow(world)).length, left.length + others.length);
   const sure = await harkd([...args, '--yes'], environment);
-  assert.equal([sure.code, sure.stdout], [0, `${[...ours, 'removed 6'].join('\n')}\n`], sure.stderr);
+  assert.equal([sure.code, sure.stdout], [0, `${[...left, 'removed 9'].join('\n')}\n`], sure.stderr);
   const everywhere = await harkd(['mqtt', 'clean', '--site', '+'], environment);
   assert.is(everywhere.code, 78);
 });

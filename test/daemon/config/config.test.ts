@@ -101,6 +101,7 @@ const shape: Shape<Config> = {
   },
   homeAssistant: { enabled: 'boolean', prefix: 'string', statusTopic: 'string', area: 'string' },
   hermes: { enabled: 'boolean', siteId: 'string' },
+  homie: { enabled: 'boolean', prefix: 'string', id: 'string' },
   outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
