@@ -129,7 +129,7 @@ export type PartialTranscript = {
 };
 
 /** Who is in trouble, or well again. */
-export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider' | 'outbox';
+export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider' | 'outbox' | 'record';
 
 export type DaemonEvent =
   | { readonly type: 'speech-started'; readonly atMs: number }

@@ -40,6 +40,15 @@ const cueLines = 2;
 /** One appearance on the screen. */
 export type Cue = { readonly startMs: number; readonly endMs: number; readonly lines: readonly string[] };
 
+/** Text and when it was said: all that subtitles need. */
+export type TimedText = Pick<FileSegment, 'startMs' | 'endMs' | 'text'>;
+
+/** Writes subtitles piece by piece: what each text adds, and what the end does. */
+export type SubtitleWriter = {
+  readonly segment: (segment: TimedText) => string;
+  readonly end: () => string;
+};
+
 /** Writes a transcript while it is made: what each segment adds, and what the end does. */
 export type TranscriptWriter = {
   readonly segment: (segment: FileSegment) => string;
@@ -55,12 +64,16 @@ export function transcriptWriter(format: OutputFormat): TranscriptWriter {
     case 'json':
       return { segment: () => '', end: jsonLine };
     case 'srt':
-      return subtitleWriter('', srtBlock);
     case 'vtt':
-      return subtitleWriter('WEBVTT\n', vttBlock);
+      return subtitleWriter(format);
     default:
       return format satisfies never;
   }
+}
+
+/** A writer of subtitles for one file. */
+export function subtitleWriter(format: 'srt' | 'vtt'): SubtitleWriter {
+  return format === 'srt' ? blockWriter('', srtBlock) : blockWriter('WEBVTT\n', vttBlock);
 }
 
 /** The whole result in the format asked for. */
@@ -70,7 +83,7 @@ export function formatResult(result: FileResult, format: OutputFormat): string {
 }
 
 /** Blocks with a blank line between them, after a head. */
-function subtitleWriter(head: string, blockOf: (cue: Cue, number: number) => string): TranscriptWriter {
+function blockWriter(head: string, blockOf: (cue: Cue, number: number) => string): SubtitleWriter {
   const cuesOf = cueMaker();
   let written = 0;
   let cues = 0;
@@ -135,7 +148,7 @@ export function cuesOf(segments: readonly FileSegment[]): Cue[] {
 }
 
 /** Makes cues segment by segment: it remembers where the last one ended. */
-function cueMaker(): (segment: FileSegment) => Cue[] {
+function cueMaker(): (segment: TimedText) => Cue[] {
   let previousEndMs = 0;
   return ({ startMs, endMs, text }) => {
     const cues: Cue[] = [];

@@ -175,6 +175,35 @@ const parser = yargs(hideBin(process.argv))
         .example('$0 transcribe --format srt --output subtitles/ *.wav', 'many; may be interrupted'),
     async (argv) => (await import('./commands/transcribe.ts')).transcribe(argv, context),
   )
+  .command(
+    'transcripts',
+    'what was said, from the record a daemon keeps (record.enabled)',
+    (y) =>
+      y
+        .options({
+          ...configOption,
+          format: { choices: ['text', 'json', 'srt', 'vtt'] as const, default: 'text' as const },
+          json: { type: 'boolean', default: false, describe: 'the same as --format json' },
+          since: {
+            type: 'string',
+            nargs: 1,
+            describe: '-1h, -7d, 2026-11-22, "2026-11-22 18:30", …; subtitles count from there',
+          },
+          until: { type: 'string', nargs: 1, describe: 'the same kind of time' },
+          limit: { type: 'string', describe: 'only the last so many of these', requiresArg: true },
+          output: { type: 'string', describe: 'file to write', requiresArg: true },
+          clear: { type: 'boolean', default: false, describe: 'delete the whole record' },
+          yes: { type: 'boolean', default: false, describe: 'do not ask' },
+        })
+        .example('$0 transcripts --since -1h', 'the last hour')
+        .example(
+          '$0 transcripts --since 2026-11-22 --until 2026-11-23 --format srt --output day.srt',
+          'a day',
+        )
+        .example('$0 transcripts --json --limit 1', 'what was said last, for programs')
+        .example('$0 transcripts --clear --yes', 'forget everything'),
+    async (argv) => (await import('./commands/transcripts.ts')).transcripts(argv, context),
+  )
   .command('models', 'models: list, add, info, verify, remove, compile', (y) => {
     const store = {
       store: { type: 'string', describe: "another folder than the user's store", requiresArg: true },

@@ -8,15 +8,17 @@
  * cut may bring it back, as a repeated id, but can lose nothing. What is delivered before it was written is never
  * written at all, and files in which nothing is wanted any more are emptied at once. Format: docs/adr/0006.
  */
-import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault } from './faults.ts';
+import { takeLock } from './folder-lock.ts';
+import { isFull } from './full-disk.ts';
 import type { MemoryOutboxOptions, Outbox, OutboxEntry, Overflow } from './outbox.ts';
 import { memoryOutbox } from './outbox.ts';
-import { takeLock } from './outbox-file/lock.ts';
 import { encodeRecord } from './outbox-file/records.ts';
 import type { Segment } from './outbox-file/segments.ts';
-import { isFull, readSegments, SegmentFiles } from './outbox-file/segments.ts';
+import { readSegments, SegmentFiles } from './outbox-file/segments.ts';
+import { makePrivateFolder } from './private-folder.ts';
+import { unsetClockBeforeMs } from './wall-clock.ts';
 
 export type FileOutboxOptions = Omit<MemoryOutboxOptions, 'ageMsOf'> & {
   /** Its own: nothing else may be kept there. Made if it is missing; readable for its owner only. */
@@ -44,9 +46,6 @@ export type OpenedFileOutbox = {
   readonly damage: Fault | undefined;
 };
 
-/** An earlier time was never set: a board without a real-time clock begins in 1970, or when its image was made. */
-const unsetClockBeforeMs = Date.UTC(2026, 0, 1);
-
 /**
  * Opens the outbox of a folder, with all that a run before left in it, in its order. Throws `Fault` OUTBOX_BUSY,
  * OUTBOX_UNWRITABLE or DISK_FULL.
@@ -55,29 +54,13 @@ export async function openFileOutbox(options: FileOutboxOptions): Promise<Opened
   const { directory } = options;
   let release: (() => void) | undefined;
   try {
-    await makeFolder(directory);
-    await chmod(directory, 0o700);
-    release = takeLock(path.join(directory, 'lock'));
+    await makePrivateFolder(directory);
+    release = takeLock(path.join(directory, 'lock'), 'OUTBOX_BUSY');
     const found = await readSegments(directory);
     return { outbox: new DiskOutbox(options, found, release), damage: damageOf(directory, found) };
   } catch (error) {
     release?.();
     throw diskFault(error, directory);
-  }
-}
-
-/** Not `recursive`: where making a folder is ENOENT although its parent is there (in /proc), Node 20 tries for ever. */
-async function makeFolder(folder: string): Promise<void> {
-  const make = (): Promise<void> => mkdir(folder, { mode: 0o700 });
-  try {
-    await make();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    const parent = path.dirname(folder);
-    if (code !== 'ENOENT' || parent === folder) throw error;
-    await makeFolder(parent);
-    await make();
   }
 }
 

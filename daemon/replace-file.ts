@@ -2,38 +2,70 @@
 import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { Fault } from './faults.ts';
+import { isFull } from './full-disk.ts';
 
 /**
  * Puts `text` in the place of `file`, at once: written beside it, brought to the disk, renamed over it. A link is
  * followed. Throws `Fault` DISK_FULL, OUTPUT_UNWRITABLE.
  */
 export function replaceFile(file: string, text: string): void {
+  const replacement = openReplacement(file);
   try {
-    const target = resolvedIfThere(file);
-    const beside = `${target}.${process.pid}.new`;
-    try {
-      const descriptor = openSync(beside, 'w', 0o644);
-      try {
-        writeWhole(descriptor, text);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      renameSync(beside, target);
-    } catch (thrown) {
-      rmSync(beside, { force: true });
-      throw thrown;
-    }
-    // the name too is to survive a loss of power
-    const folder = openSync(path.dirname(target), 'r');
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-  } catch (thrown) {
-    throw outputFault(thrown, file);
+    replacement.write(text);
+    replacement.commit();
+  } finally {
+    replacement.close();
   }
+}
+
+/** As `replaceFile`, with text that comes part by part, so that it may be longer than memory is large. */
+export async function replaceFileBy(file: string, parts: AsyncIterable<string>): Promise<void> {
+  const replacement = openReplacement(file);
+  try {
+    for await (const part of parts) replacement.write(part);
+    replacement.commit();
+  } finally {
+    replacement.close();
+  }
+}
+
+type Replacement = {
+  readonly write: (text: string) => void;
+  readonly commit: () => void;
+  /** Without a `commit` before it, nothing has happened. */
+  readonly close: () => void;
+};
+
+function openReplacement(file: string): Replacement {
+  const orFault = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (thrown) {
+      throw outputFault(thrown, file);
+    }
+  };
+  const target = resolvedIfThere(file);
+  const beside = `${target}.${process.pid}.new`;
+  const descriptor = orFault(() => openSync(beside, 'w', 0o644));
+  return {
+    write: (text) => orFault(() => writeWhole(descriptor, text)),
+    commit: () =>
+      orFault(() => {
+        fsyncSync(descriptor);
+        renameSync(beside, target);
+        // the name too is to survive a loss of power
+        const folder = openSync(path.dirname(target), 'r');
+        try {
+          fsyncSync(folder);
+        } finally {
+          closeSync(folder);
+        }
+      }),
+    close() {
+      closeSync(descriptor);
+      rmSync(beside, { force: true });
+    },
+  };
 }
 
 function resolvedIfThere(file: string): string {
@@ -65,7 +97,7 @@ const mendable = new Set([
 /** What the operator can mend of a file that is to be written; a bug is passed through. */
 export function outputFault(thrown: unknown, file: string): unknown {
   const { code = '' } = thrown as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isFull(thrown)) {
     const hint = 'make room, then run the same command again: it goes on where it stopped';
     return new Fault('DISK_FULL', `${file}: no room left (${code})`, hint, { cause: thrown });
   }

@@ -1,6 +1,5 @@
 /** `harkd mqtt clean`: takes what a daemon that is gone has left retained on the broker, and out of other houses. */
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline/promises';
 import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import {
   type BrokerConnection,
@@ -13,6 +12,7 @@ import { type Deferred, deferred } from '../deferred.ts';
 import { Fault } from '../faults.ts';
 import { discoveryTopicOf, homieIdOf, topicsOf } from '../mqtt-contract.ts';
 import { sleep } from '../waiting.ts';
+import { confirmed } from './confirmed.ts';
 import type { CommandContext } from './context.ts';
 
 export type MqttArguments = {
@@ -47,14 +47,13 @@ export type CleanOptions = BrokerAccess & {
 
 /** The command: broker, credentials and prefix are those of the configuration unless asked for. */
 export async function mqttClean(argv: MqttArguments, context: CommandContext): Promise<void> {
-  const { environment, signal, write, stdin, stdoutIsTty } = context;
+  const { environment, signal, write } = context;
   const { mqtt, homeAssistant, homie } = loadConfig({
     path: argv.config,
     environment,
     overrides: { site: argv.site, mqtt: { url: argv.broker, username: argv.username } },
   });
   const base = argv.site === undefined ? mqtt.baseTopic : `harkd/${argv.site}`;
-  const interactive = stdoutIsTty && 'isTTY' in stdin && stdin.isTTY === true;
   await clean({
     ...accessOf(mqtt),
     url: mqtt.url === 'embedded' ? `mqtt://127.0.0.1:${mqtt.embeddedPort}` : mqtt.url,
@@ -64,22 +63,7 @@ export async function mqttClean(argv: MqttArguments, context: CommandContext): P
     dryRun: argv.dryRun,
     signal,
     write,
-    async confirm() {
-      if (argv.yes) return true;
-      if (!interactive) {
-        throw new Fault(
-          'USAGE_INVALID',
-          'nobody is there to confirm it',
-          'add --yes, or --dry-run to look only',
-        );
-      }
-      const prompt = createInterface({ input: stdin, output: process.stdout });
-      try {
-        return /^y(es)?$/i.test((await prompt.question('remove them? [y/N] ', { signal })).trim());
-      } finally {
-        prompt.close();
-      }
-    },
+    confirm: () => confirmed('remove them?', argv.yes, '--dry-run to look only', context),
   });
 }
 

@@ -27,6 +27,7 @@ import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../
 import { systemdNotifier } from '../systemd.ts';
 import { untilAborted } from '../waiting.ts';
 import type { CommandContext } from './context.ts';
+import { keepRecord } from './keep-record.ts';
 import { openWebPage } from './web-page.ts';
 
 export type RunArguments = {
@@ -169,6 +170,8 @@ export async function run(
       }),
     );
     announceOutbox();
+    const record = await keepRecord(config, emit, log);
+    if (record !== undefined) sinks.push(record);
     const webPage = await openWebPage(config, {
       version: context.version,
       status: () => status,

@@ -1,5 +1,6 @@
 import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import { loadConfig } from '../config/config.ts';
+import { printable } from '../printable.ts';
 import type { Heard } from '../subscriber.ts';
 import { follow } from '../subscriber.ts';
 import type { CommandContext } from './context.ts';
@@ -178,9 +179,4 @@ type Paint = (text: string) => string;
 function clock(at: Date): string {
   const two = (n: number) => String(n).padStart(2, '0');
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-}
-
-/** Text from the network, fit for a terminal: one line, no escape sequences, nothing that turns the line around. */
-function printable(text: string): string {
-  return text.replace(/[\t\r\n]+/gu, ' ').replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }

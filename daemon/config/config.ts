@@ -73,6 +73,11 @@ export type Config = {
     readonly maxMib: number;
     readonly maxAgeH: number;
   };
+  readonly record: {
+    readonly enabled: boolean;
+    readonly maxMib: number;
+    readonly maxAgeDays: number;
+  };
   readonly http: {
     /** `off`, or `HOST:PORT`; see `parseHttpAddress`. */
     readonly listen: string;

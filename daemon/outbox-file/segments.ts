@@ -2,6 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
+import { isFull } from '../full-disk.ts';
 import type { Decoded } from './records.ts';
 import { decodeRecords } from './records.ts';
 
@@ -31,12 +32,6 @@ export async function readSegments(directory: string): Promise<{ segment: Segmen
     found.push({ segment: { number, file, sizeBytes: decoded.wholeBytes, wanted: 0 }, decoded });
   }
   return found;
-}
-
-/** No room, or no more for this user: the disk itself is well. */
-export function isFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 const unreadable: Decoded = {

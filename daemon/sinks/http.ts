@@ -19,6 +19,8 @@ import type { Access } from './http/gate.ts';
 import { gateFor } from './http/gate.ts';
 import { metricsFor } from './http/metrics.ts';
 import { muteFrom, readBody } from './http/mute-request.ts';
+import type { ReadRecord, RecordFormat } from './http/record-answer.ts';
+import { recordAnswer } from './http/record-answer.ts';
 import type { WatchedStatus } from './http/wellness.ts';
 import { reasonsOf } from './http/wellness.ts';
 
@@ -35,6 +37,8 @@ export type HttpSinkOptions = {
   readonly health: () => HealthMessage;
   /** Somebody asks for mute on or off. The real state comes back as a `mute` event. */
   readonly onMute: (muted: boolean) => void;
+  /** What was said before; undefined where nothing is kept. */
+  readonly readRecord?: ReadRecord | undefined;
   /** A request could not be answered because of a bug of ours: for the log. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Clients of /events. */
@@ -104,6 +108,11 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
     method: 'GET',
     serve: (request, response) => sendAsset(request, response, name, framing),
   });
+  const answerRecord = recordAnswer(options.readRecord);
+  const transcripts = (format: RecordFormat): readonly [string, Route] => [
+    `/transcripts.${format}`,
+    { access: 'data', method: 'GET', serve: (_, response, query) => answerRecord(response, format, query) },
+  ];
   const routes = new Map<string, Route>([
     ['/', page('captions.html', 'anywhere')],
     ['/status', page('status.html', 'nowhere')],
@@ -135,6 +144,7 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
         },
       },
     ],
+    ...(['json', 'srt', 'vtt'] as const).map(transcripts),
     ['/mute', { access: 'command', method: 'POST', serve: obeyMute }],
   ]);
 

@@ -1,5 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rangeOf } from '../../daemon/record/query.ts';
+import { recordText } from '../../daemon/record/text.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { ask, httpRig, sendRaw, wellEvents } from '../fixtures/http.ts';
 import { randomFrom } from '../random.ts';
@@ -39,6 +41,9 @@ const targets = [
     '/healthz',
     '/mute',
     '/page/captions.js',
+    '/transcripts.json',
+    '/transcripts.srt?since=-1h&limit=2',
+    '/transcripts.vtt?since=%00&until=9e9',
     '/page/../../x',
     '*',
     '//',
@@ -144,7 +149,11 @@ function request(): Buffer {
 const test = suite('hostile HTTP');
 
 test('nothing that is sent to the web page stops it or makes it grow', async () => {
-  const rig = await httpRig({ maxClients: 8 });
+  const reader = { directory: '/nonexistent/record', onDamage: () => undefined };
+  const rig = await httpRig({
+    maxClients: 8,
+    readRecord: (format, query) => recordText(reader, format, rangeOf(query, Date.now())),
+  });
   const { port } = rig.sink;
   rig.tell(...wellEvents);
   const known = new Set([200, 304, 400, 403, 404, 405, 408, 413, 415, 417, 421, 431, 503]);

@@ -16,6 +16,9 @@ export type WatchedStatus = {
   };
 };
 
+/** These keep transcripts on a disk: a daemon that hears and delivers is well without one. */
+const disks = new Set(['outbox', 'record']);
+
 /** A level comes about once a second while sound flows; this much later something stands still. */
 const silentTooLongMs = 10_000;
 
@@ -27,7 +30,7 @@ export function reasonsOf(status: WatchedStatus, silentMs: number | undefined): 
   const reasons: Reason[] = [];
   for (const [component, fault] of Object.entries(status.faults)) {
     // a disk that is full is no reason to restart a daemon that hears and delivers: that would lose what it holds
-    if (fault !== undefined && component !== 'outbox') reasons.push({ component, ...fault });
+    if (fault !== undefined && !disks.has(component)) reasons.push({ component, ...fault });
   }
   const say = (component: Component, message: string | undefined): void => {
     if (message !== undefined && status.faults[component] === undefined) reasons.push({ component, message });

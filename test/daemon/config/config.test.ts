@@ -103,6 +103,7 @@ const shape: Shape<Config> = {
   hermes: { enabled: 'boolean', siteId: 'string' },
   homie: { enabled: 'boolean', prefix: 'string', id: 'string' },
   outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
+  record: { enabled: 'boolean', maxMib: 'number', maxAgeDays: 'number' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
     level: { error: true, warn: true, info: true, debug: true },
@@ -161,7 +162,7 @@ schemaTest('carries the unit of every number in its name', () => {
     const name = at.at(-1) ?? '';
     if (node.type === 'string' || node.type === 'boolean' || node.type === 'array' || unitless.includes(name))
       continue;
-    assert.match(name, /(Ms|S|H|Mib)$/);
+    assert.match(name, /(Ms|S|H|Days|Mib)$/);
   }
 });
 

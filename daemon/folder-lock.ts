@@ -4,10 +4,10 @@
  * one by the start of its process and of the machine, so that a process id used again is not taken for it.
  */
 import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
-import { Fault } from '../faults.ts';
+import { Fault } from './faults.ts';
 
-/** Takes the lock and answers how to give it back. Throws `Fault` OUTBOX_BUSY, or what the file system says. */
-export function takeLock(file: string): () => void {
+/** Takes the lock and answers how to give it back. Throws `Fault` `busyCode`, or what the file system says. */
+export function takeLock(file: string, busyCode: 'OUTBOX_BUSY' | 'RECORD_BUSY'): () => void {
   const me = `${process.pid}-${startOf(process.pid)}-${machineStart()}`;
   for (;;) {
     try {
@@ -22,7 +22,7 @@ export function takeLock(file: string): () => void {
     if (owner === undefined) continue;
     if (isAlive(owner)) {
       throw new Fault(
-        'OUTBOX_BUSY',
+        busyCode,
         `${file} is held by process ${owner.split('-')[0]}`,
         'another harkd uses this state folder: give each its own stateDir',
       );
