@@ -103,6 +103,8 @@ function sessionOptions(
     interOpNumThreads: 1,
     graphOptimizationLevel: optimizationLevel(options),
     executionMode: 'sequential',
+    // a plan of the memory for each length of sound it meets: 5 to 10 MB more, and no faster (docs/bench/footprint.md)
+    enableMemPattern: false,
     // errors only: what concerns an operator is thrown
     logSeverityLevel: 3,
     // spinning threads would heat a fanless board between two utterances

@@ -16,13 +16,24 @@ function wire(thrown: unknown): WireFault {
   return { code, message, hint };
 }
 
+/** So much may lie outside of V8's heap uncollected. */
+const maxUncollectedBytes = 4e6;
+let externalBytes = 0;
+
 /**
  * What graphs answer lies outside V8's heap, where V8 hardly counts it: 0.6 MB for a command of 3 s, which had grown to
  * tens of megabytes before it was collected. A collection of the young takes less than a millisecond and comes after
- * the answer.
+ * the answer; what it takes for old, a whole one (10 ms) collects when there is much of it.
  */
-function collectGarbage(): void {
-  setImmediate(() => globalThis.gc?.({ type: 'minor' }));
+function collectGarbage(kind: 'young' | 'all'): void {
+  setImmediate(() => {
+    if (kind === 'young' && process.memoryUsage().external - externalBytes < maxUncollectedBytes) {
+      globalThis.gc?.({ type: 'minor' });
+      return;
+    }
+    globalThis.gc?.();
+    externalBytes = process.memoryUsage().external;
+  });
 }
 
 let opened: ReturnType<typeof openRecognition> | undefined;
@@ -33,6 +44,7 @@ process.on('message', async (message: ToChild) => {
       try {
         opened = openRecognition(message.setup);
         tell({ type: 'loaded', model: (await opened).model });
+        collectGarbage('all');
       } catch (thrown) {
         tell({ type: 'load-failed', fault: wire(thrown) });
       }
@@ -46,7 +58,7 @@ process.on('message', async (message: ToChild) => {
       } catch (thrown) {
         tell({ type: 'failed', job: message.job, fault: wire(thrown) });
       }
-      collectGarbage();
+      collectGarbage('young');
       return;
     default:
       message satisfies never;

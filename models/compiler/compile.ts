@@ -1,10 +1,12 @@
 /** Compiles a model directory to a directory of graphs, once: the result is known by the hash of all it depends on. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { describeFile, type FileList, type FileRecord } from '../files.ts';
 import type { BuiltGraph } from '../graph/builder.ts';
+import { tokenTableFile, writeTokenTable } from '../whisper/token-table.ts';
+import { readTokenizer } from '../whisper/tokenizer.ts';
 import { type Architecture, readArchitecture } from './architecture.ts';
 import {
   type CompiledModel,
@@ -65,6 +67,11 @@ function countPlainOperators(arch: Architecture): number {
   return sumOfOperators([buildPlainEncoder(arch, 'encoder.bin'), buildPlainDecoder(arch, 'decoder.bin')]);
 }
 
+function tokenTableOf(modelDir: string, { shape }: Architecture): Uint8Array {
+  const json = readFileSync(path.join(modelDir, 'tokenizer.json'), 'utf8');
+  return writeTokenTable(readTokenizer(json, shape.vocabularySize).table);
+}
+
 /** Highest resident memory of this process so far, what it did before included. */
 const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
@@ -108,6 +115,7 @@ function* compileInto({ modelDir, outDir, arch, sources, options }: Job): Genera
       yield* put(`${name}.bin`, graph.weights());
       yield* put(`${name}.onnx`, [graph.bytes]);
     }
+    yield* put(tokenTableFile, [tokenTableOf(modelDir, selected)]);
     for (const name of companionsIn(modelDir)) {
       copyFileSync(path.join(modelDir, name), path.join(dir, name));
       files[name] = describeFile(path.join(dir, name));

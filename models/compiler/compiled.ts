@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Fault } from '../../daemon/faults.ts';
-import { type FileList, isFileList, verifyFiles } from '../files.ts';
+import { type FileList, isFileList } from '../files.ts';
+import { verifyFilesOnce } from '../verified.ts';
 import type { WhisperShape } from '../whisper/graphs.ts';
+import { tokenTableFile } from '../whisper/token-table.ts';
 import type { Agreement } from './agreement.ts';
 import type { TokenRules } from './architecture.ts';
 import type { CompleteOptions } from './options.ts';
@@ -34,7 +36,7 @@ export type CompiledModel = {
   readonly shape: WhisperShape;
   readonly tokens: TokenRules;
   readonly sources: FileList;
-  /** Everything in the directory but `compiled.json`. */
+  /** Everything that was compiled into the directory, `compiled.json` not counted. */
   readonly files: FileList;
   readonly report: CompileReport;
 };
@@ -54,7 +56,7 @@ function isDescription(value: Partial<CompiledModel> | null): value is CompiledM
     typeof value.shape === 'object' &&
     typeof value.tokens === 'object' &&
     isFileList(value.files) &&
-    ['encoder.onnx', 'decoder.onnx'].every((name) => Object.hasOwn(value.files ?? {}, name))
+    ['encoder.onnx', 'decoder.onnx', tokenTableFile].every((name) => Object.hasOwn(value.files ?? {}, name))
   );
 }
 
@@ -71,7 +73,7 @@ export function readDescription(dir: string): CompiledModel | undefined {
 }
 
 /**
- * Opens a compiled model after hashing every file of it. Needs nothing of the directory it was compiled from.
+ * Opens a compiled model after hashing every file of it that was touched since it was last hashed. Needs nothing of the directory it was compiled from.
  * Throws `Fault`: MODEL_MISSING, MODEL_CHECKSUM_MISMATCH (the file and both hashes).
  */
 export function openCompiled(dir: string): OpenedModel {
@@ -80,7 +82,7 @@ export function openCompiled(dir: string): OpenedModel {
     throw new Fault('MODEL_MISSING', `there is no compiled model at ${dir}`, remedy);
   }
   try {
-    verifyFiles(dir, description.files, descriptionFile, remedy);
+    verifyFilesOnce(dir, description.files, descriptionFile, remedy);
   } catch (fault) {
     // another compiler may have put its model in the place of the one we were reading; each such race has a winner
     const now = readDescription(dir);

@@ -3,7 +3,7 @@
  */
 import { Fault } from '../../daemon/faults.ts';
 import type { WhisperShape } from './graphs.ts';
-import type { SpecialTokens } from './tokenizer.ts';
+import type { SpecialTokens } from './token-table.ts';
 
 export type Task = 'transcribe' | 'translate';
 

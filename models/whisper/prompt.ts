@@ -2,7 +2,7 @@
  * What the decoder is told before it listens: `<|startofprev|>` text before, `<|startoftranscript|>`, language, task,
  * and whether to write timestamps. Source: openai/whisper tokenizer.py `sot_sequence`, decoding.py `_get_initial_tokens`.
  */
-import type { SpecialTokens } from './tokenizer.ts';
+import type { SpecialTokens } from './token-table.ts';
 
 export type Prompt = {
   readonly tokens: readonly number[];

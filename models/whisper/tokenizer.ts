@@ -4,30 +4,13 @@
 import { Fault } from '../../daemon/faults.ts';
 import { appendBytes, buildMergeTable, encodeWord } from './byte-pairs.ts';
 import { readNormalizer, readPreTokenizer } from './pre-tokenizer.ts';
-
-/** Ids of the tokens that are not text. What a model was not trained with is undefined. */
-export type SpecialTokens = {
-  readonly endOfText: number;
-  readonly startOfTranscript: number;
-  readonly startOfPrevious: number | undefined;
-  readonly noTimestamps: number | undefined;
-  readonly noSpeech: number | undefined;
-  /** `<|0.00|>`; the one `n` after it means n * 20 ms. */
-  readonly firstTimestamp: number | undefined;
-  readonly transcribe: number | undefined;
-  readonly translate: number | undefined;
-  /** Language code (`en`, `yue`) to id, in the order of ids. A model may know fewer than its tokenizer. */
-  readonly languages: ReadonlyMap<string, number>;
-};
+import { type SpecialTokens, type TokenTable, textOf } from './token-table.ts';
 
 export type Tokenizer = {
   readonly special: SpecialTokens;
   /** Text to ids. Text that looks like a special token is text: nothing a user writes can end a transcript. */
   readonly encode: (text: string) => number[];
-  /**
-   * Ids to text, special tokens and timestamps left out. Whisper's text begins with a space; it is kept here.
-   * A character cut off at the end is left out; bytes that are no UTF-8 elsewhere become U+FFFD.
-   */
+  /** Ids to text, see `textOf`. */
   readonly decode: (tokens: Iterable<number>) => string;
 };
 
@@ -169,25 +152,7 @@ function buildEncoder({ model, normalizer, pre_tokenizer: preTokenizer }: Parts)
     });
 }
 
-export type TokenizerOptions = {
-  /**
-   * `later`: the merges, most of the file, are read when something is first encoded, and what is wrong with them is
-   * thrown then. For files that were read whole before, by who compiled the model: of 51 864 tokens it saves more than
-   * half of the time to read them, and 11 MB of 13 on the heap.
-   */
-  readonly merges?: 'now' | 'later';
-};
-
-/**
- * Reads the text of a tokenizer.json for a model with `vocabularySize` output ids.
- * Throws Fault MODEL_INVALID if it is damaged or not of this model, MODEL_UNSUPPORTED if it is of another kind.
- */
-export function readTokenizer(
-  json: string,
-  vocabularySize: number,
-  { merges = 'now' }: TokenizerOptions = {},
-): Tokenizer {
-  const parts = parse(json);
+function buildTable(parts: Parts, vocabularySize: number): TokenTable {
   const { model, added_tokens: added } = parts;
   const pieces: (string | undefined)[] = [];
   for (const piece of Object.keys(model.vocab)) pieces[model.vocab[piece] as number] = piece;
@@ -199,26 +164,23 @@ export function readTokenizer(
   const { firstTimestamp = Number.POSITIVE_INFINITY } = special;
   const hidden = new Set(added.filter((token) => token.special).map((token) => token.id));
 
-  let encode = merges === 'now' ? buildEncoder(parts) : undefined;
-  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  const bytes: number[] = [];
+  const ends = Uint32Array.from(pieces, (piece, token) => {
+    if (piece !== undefined && token < firstTimestamp && !hidden.has(token)) appendBytes(piece, bytes);
+    return bytes.length;
+  });
+  return { special, ends, bytes: Uint8Array.from(bytes) };
+}
 
-  return {
-    special,
-    encode: (text) => {
-      // from the text again: what was read of it is larger
-      encode ??= buildEncoder(parse(json));
-      return encode(text);
-    },
-    decode: (tokens) => {
-      const bytes: number[] = [];
-      for (const token of tokens) {
-        const piece = pieces[token];
-        if (piece !== undefined && token < firstTimestamp && !hidden.has(token)) appendBytes(piece, bytes);
-      }
-      // `stream` keeps an unfinished last character back instead of writing U+FFFD for it; then it is dropped
-      const text = utf8.decode(Uint8Array.from(bytes), { stream: true });
-      utf8.decode();
-      return text;
-    },
-  };
+/**
+ * Reads the text of a tokenizer.json for a model with `vocabularySize` output ids.
+ * Throws Fault MODEL_INVALID if it is damaged or not of this model, MODEL_UNSUPPORTED if it is of another kind.
+ */
+export function readTokenizer(
+  json: string,
+  vocabularySize: number,
+): Tokenizer & { readonly table: TokenTable } {
+  const parts = parse(json);
+  const table = buildTable(parts, vocabularySize);
+  return { table, special: table.special, encode: buildEncoder(parts), decode: textOf(table) };
 }

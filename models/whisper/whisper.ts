@@ -16,7 +16,8 @@ import {
   type Task,
 } from './languages.ts';
 import { buildPrompt } from './prompt.ts';
-import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
+import type { SpecialTokens } from './token-table.ts';
+import type { Tokenizer } from './tokenizer.ts';
 import { type Transcription, toPieces } from './transcription.ts';
 
 export type TranscribeOptions = {

@@ -173,27 +173,6 @@ tokenizer('a tokenizer of another model is refused', () => {
   );
 });
 
-tokenizer(
-  'merges may be read when they are needed: the same ids, and what is wrong with them found then',
-  () => {
-    const later = readTokenizer(whisperLikeJson, whisperLikeIds, { merges: 'later' });
-    for (const text of [' turn the lights on', 'naïve café 日本', '']) {
-      assert.equal(later.encode(text), whisperLike.encode(text));
-      assert.is(later.decode(later.encode(text)), text);
-    }
-    assert.equal(later.special, whisperLike.special);
-    const damaged = changed(embeddedJson, (parts: { model: { merges: unknown[] } }) =>
-      parts.model.merges.push('nospace'),
-    );
-    const subject = readTokenizer(damaged, 1000, { merges: 'later' });
-    assert.is(subject.decode(embedded.encode(' coffee')), ' coffee');
-    assert.is(
-      faultOf(() => subject.encode(' coffee')),
-      'MODEL_INVALID',
-    );
-  },
-);
-
 tokenizer('a damaged or foreign file is refused by name', () => {
   const refuse = (change: (parts: never) => void): FaultCode | undefined =>
     faultOf(() => readTokenizer(changed(embeddedJson, change), 1000));
