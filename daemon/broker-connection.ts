@@ -19,9 +19,11 @@ import {
   PublishRefused,
   reasonCodeOf,
   reasonError,
+  Unreasonable,
 } from './broker-trouble.ts';
 import { parseBrokerUrl } from './broker-url.ts';
 import { type Fault, toFault } from './faults.ts';
+import { packetSizeGuard } from './packet-guard.ts';
 import { backoffMs } from './waiting.ts';
 
 export type Protocol = '5' | '3.1.1';
@@ -46,6 +48,17 @@ export type Publication = {
   readonly correlationData?: Buffer;
 };
 
+/** What the broker says, retained, when we are gone without a word. */
+export type Will = {
+  readonly topic: string;
+  readonly payload: string;
+  /**
+   * MQTT 5: how long the broker waits with it for us to come back. It keeps our session for so long, so that commands
+   * are not lost either; a session older than this run is thrown away.
+   */
+  readonly delayS?: number | undefined;
+};
+
 /** An open connection. Dead after it is lost: the next one is another link. */
 export type BrokerLink = {
   readonly protocol: Protocol;
@@ -63,7 +76,7 @@ export type BrokerConnectionOptions = BrokerAccess & {
   readonly url: string;
   readonly clientId: string;
   readonly protocol?: 'auto' | Protocol | undefined;
-  readonly will?: { readonly topic: string; readonly payload: string } | undefined;
+  readonly will?: Will | undefined;
   /** A silent link is given up after one and a half of these. */
   readonly keepaliveS?: number | undefined;
   /** From the first byte of TCP to CONNACK. */
@@ -164,7 +177,6 @@ class Connection implements BrokerConnection {
       clientId: options.clientId,
       keepalive: options.keepaliveS ?? 20,
       connectTimeout: options.connectTimeoutMs ?? 10_000,
-      clean: true,
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
@@ -231,7 +243,6 @@ class Connection implements BrokerConnection {
 
   #connect(): void {
     const protocol = this.#protocol();
-    const { will } = this.#options;
     let access: OpenedAccess;
     try {
       access = openAccess(this.#access);
@@ -242,10 +253,7 @@ class Connection implements BrokerConnection {
     const client = connect(this.url, {
       ...this.#clientOptions,
       ...clientAccess(this.#access, access),
-      protocolVersion: protocol === '5' ? 5 : 4,
-      ...(will === undefined
-        ? {}
-        : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: true } }),
+      ...sessionOptions(protocol, this.#options.will, this.#links > 0),
     });
     const { certificateEndsAt } = access;
     const attempt: Attempt = {
@@ -263,6 +271,7 @@ class Connection implements BrokerConnection {
     client.stream.once(this.url.startsWith('mqtts') ? 'secureConnect' : 'connect', () => {
       reached = true;
     });
+    this.#guard(attempt);
     client.on('connect', () => this.#online(attempt));
     client.on('message', (topic, payload, packet) => {
       if (attempt !== this.#attempt) return;
@@ -282,6 +291,26 @@ class Connection implements BrokerConnection {
     client.on('close', () =>
       this.#lose(attempt, silently() ? new ClosedBeforeConnack() : new Error('link closed')),
     );
+  }
+
+  /** Gives up a broker that sends what a broker has no reason to send, before it fills our memory. */
+  #guard(attempt: Attempt): void {
+    const { client, protocol } = attempt;
+    const lengthOfTooLong = packetSizeGuard(maxPacketBytes[protocol]);
+    client.stream.on('data', (chunk: Buffer) => {
+      const packetBytes = lengthOfTooLong(chunk);
+      if (packetBytes !== undefined) {
+        this.#lose(attempt, new Unreasonable(`it sends a packet of ${packetBytes} bytes`));
+      } else if (client.stream.writableLength > maxUnsentBytes) {
+        this.#lose(attempt, new Unreasonable('it sends and does not read'));
+      }
+    });
+    client.on('packetreceive', (packet) => {
+      // we subscribe at QoS 1; of QoS 2, MQTT.js would keep every message until the broker releases it
+      if (packet.cmd === 'publish' && packet.qos === 2) {
+        this.#lose(attempt, new Unreasonable('it sends at QoS 2, which nobody asked for'));
+      }
+    });
   }
 
   #online(attempt: Attempt): void {
@@ -399,6 +428,35 @@ class Connection implements BrokerConnection {
     if (reasonCode !== undefined) return [1, 129, 130, 132].includes(reasonCode);
     return cause instanceof ClosedBeforeConnack || isParseError(cause);
   }
+}
+
+/**
+ * Longer packets from a broker are not read. Of MQTT 5 it is told, and leaves such messages out; one of 3.1.1 cannot
+ * know, so that only what would endanger our memory ends the connection.
+ */
+const maxPacketBytes: Readonly<Record<Protocol, number>> = { '5': 256 * 1024, '3.1.1': 16 * 1024 * 1024 };
+/** What waits to be sent. More than we ever say at once; of acknowledgements, 4 bytes that cost 150 in memory, 65 536. */
+const maxUnsentBytes = 256 * 1024;
+
+function sessionOptions(protocol: Protocol, will: Will | undefined, isReconnect: boolean): IClientOptions {
+  const { topic, payload, delayS = 0 } = will ?? {};
+  const message =
+    topic === undefined
+      ? {}
+      : { will: { topic, payload: Buffer.from(payload ?? ''), qos: 1 as const, retain: true } };
+  if (protocol === '3.1.1') return { ...message, protocolVersion: 4, clean: true };
+  const maximumPacketSize = maxPacketBytes['5'];
+  if (message.will === undefined || delayS === 0) {
+    return { ...message, protocolVersion: 5, clean: true, properties: { maximumPacketSize } };
+  }
+  return {
+    protocolVersion: 5,
+    // what the broker kept for a run before is not for us: a command must not be obeyed by a daemon started later
+    clean: !isReconnect,
+    // the will is sent when its delay or the session ends, whichever comes first (§3.1.3.2.2)
+    properties: { maximumPacketSize, sessionExpiryInterval: delayS },
+    will: { ...message.will, properties: { willDelayInterval: delayS } },
+  };
 }
 
 /** As MQTT.js wants it; for wss it is handed on to another library. */

@@ -15,6 +15,7 @@ export class PublishRefused extends Error {
 
 /** Whether a link that was online may have ended so with nothing wrong on either side. */
 export function isPassing(cause: Error): boolean {
+  if (cause instanceof Unreasonable) return false;
   const reasonCode = reasonCodeOf(cause);
   // 139 server shutting down, 141 keep alive timeout
   return reasonCode === undefined || reasonCode === 139 || reasonCode === 141;
@@ -24,6 +25,14 @@ export class ClosedBeforeConnack extends Error {
   constructor() {
     super('the broker closed the connection without a word');
     this.name = 'ClosedBeforeConnack';
+  }
+}
+
+/** The broker, or who pretends to be one, sends what would harm us. */
+export class Unreasonable extends Error {
+  constructor(what: string) {
+    super(what);
+    this.name = 'Unreasonable';
   }
 }
 
@@ -94,6 +103,14 @@ export function explain(cause: Error, url: string, certificateEndsAt?: Date): Fa
       'BROKER_REFUSED',
       `${cause.message} at ${url}`,
       'two daemons with the same site or client id throw each other out: give each its own; or read the log of the broker',
+      options,
+    );
+  }
+  if (cause instanceof Unreasonable) {
+    return new Fault(
+      'BROKER_REFUSED',
+      `we hung up on the broker at ${url}: ${cause.message}`,
+      'is it a broker, and nobody in between? mosquitto_sub -v -t "harkd/#" shows what is on our topics',
       options,
     );
   }

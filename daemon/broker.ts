@@ -8,6 +8,7 @@ import { Duplex, Transform } from 'node:stream';
 import { Aedes } from 'aedes';
 import { isLoopback } from './address.ts';
 import { Fault } from './faults.ts';
+import { packetSizeGuard } from './packet-guard.ts';
 
 export type EmbeddedBrokerOptions = {
   /** A loopback address; anything else is refused. */
@@ -52,7 +53,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.once('close', () => sockets.delete(socket));
-    const guard = packetSizeGuard(maxPacketBytes);
+    const guard = refuseLongPackets(maxPacketBytes);
     guard.once('error', () => socket.destroy());
     socket.once('error', () => guard.destroy());
     aedes.handle(Duplex.from({ readable: socket.pipe(guard), writable: socket }));
@@ -103,42 +104,14 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   };
 }
 
-/**
- * Passes MQTT bytes through and fails at the first packet whose announced length is over the limit. Aedes has no
- * such limit and its parser buffers a packet until it is whole: up to 256 MiB for each client.
- * Fixed header: MQTT 3.1.1 §2.2, one byte of type, then one to four bytes of length, seven bits each.
- */
-function packetSizeGuard(maxPacketBytes: number): Transform {
-  let expects: 'type' | 'length' | 'body' = 'type';
-  let bodyBytes = 0;
-  let lengthBytes = 0;
+/** Passes MQTT bytes through, and fails at the first packet that announces more than `maxPacketBytes`. */
+function refuseLongPackets(maxPacketBytes: number): Transform {
+  const lengthOfTooLong = packetSizeGuard(maxPacketBytes);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      let at = 0;
-      while (at < chunk.length) {
-        if (expects === 'type') {
-          expects = 'length';
-          bodyBytes = 0;
-          lengthBytes = 0;
-          at += 1;
-        } else if (expects === 'length') {
-          const byte = chunk.readUInt8(at);
-          bodyBytes += (byte & 0x7f) * 128 ** lengthBytes;
-          lengthBytes += 1;
-          at += 1;
-          if (lengthBytes > 4 || 1 + lengthBytes + bodyBytes > maxPacketBytes) {
-            done(new Error(`a packet may have ${maxPacketBytes} bytes, got one of ${bodyBytes}`));
-            return;
-          }
-          if ((byte & 0x80) === 0) expects = bodyBytes === 0 ? 'type' : 'body';
-        } else {
-          const taken = Math.min(bodyBytes, chunk.length - at);
-          bodyBytes -= taken;
-          at += taken;
-          if (bodyBytes === 0) expects = 'type';
-        }
-      }
-      done(undefined, chunk);
+      const packetBytes = lengthOfTooLong(chunk);
+      if (packetBytes === undefined) done(undefined, chunk);
+      else done(new Error(`a packet may have ${maxPacketBytes} bytes, got one of ${packetBytes}`));
     },
   });
 }

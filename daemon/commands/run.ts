@@ -143,6 +143,7 @@ export async function run(
         clientId: config.mqtt.clientId,
         healthIntervalS: config.mqtt.healthIntervalS,
         keepaliveS: config.mqtt.keepaliveS,
+        willDelayS: config.mqtt.willDelayS,
         bootId,
         outbox,
         emit,
@@ -166,6 +167,10 @@ export async function run(
         hermes: config.hermes.enabled ? config.hermes : undefined,
         homie: config.homie.enabled ? config.homie : undefined,
         onMute: (muted, by) => mute.set(muted, by),
+        onRepaired: (topics) =>
+          log('warn', `said again, since it was not on the broker as we had said it: ${topics.join(', ')}`, {
+            hint: 'somebody else writes there: an earlier client id, a tool, or a second harkd with the same base topic',
+          }),
         onIgnored: ({ topic, reason }) => log('warn', `command on ${topic} ignored: ${reason}`),
       }),
     );

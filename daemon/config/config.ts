@@ -57,6 +57,7 @@ export type Config = {
     readonly baseTopic: string;
     readonly healthIntervalS: number;
     readonly keepaliveS: number;
+    readonly willDelayS: number;
     readonly embeddedPort: number;
   };
   readonly homeAssistant: {

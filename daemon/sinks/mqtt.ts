@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import type { BrokerLink, Message, Protocol, Publication, Retry } from '../broker-connection.ts';
 import { connectBroker } from '../broker-connection.ts';
-import { PublishRefused } from '../broker-trouble.ts';
 import type { DaemonEvent, Emit, Sink } from '../events.ts';
 import { Fault } from '../faults.ts';
 import type { EventMessage, HealthMessage } from '../mqtt-contract.ts';
@@ -23,7 +22,10 @@ import { happenings } from './mqtt/happenings.ts';
 import { startHeartbeat } from './mqtt/heartbeat.ts';
 import { type HermesOptions, hermesFor } from './mqtt/hermes.ts';
 import { type HomieOptions, homieDevice } from './mqtt/homie.ts';
+import { tellSparingly } from './mqtt/ignored.ts';
 import { publicationsFor } from './mqtt/publications.ts';
+import { keepRetained } from './mqtt/retained.ts';
+import { sayingWhatIs } from './mqtt/saying.ts';
 import { announceTrouble } from './mqtt/trouble.ts';
 
 export type MqttSinkOptions = BrokerAccess & {
@@ -60,6 +62,12 @@ export type MqttSinkOptions = BrokerAccess & {
   readonly replayAfterMs?: number | undefined;
   readonly refusedRetryMs?: number | undefined;
   readonly keepaliveS?: number | undefined;
+  /** MQTT 5: a link that is lost for less than this is nobody's business. */
+  readonly willDelayS?: number | undefined;
+  /** How often the broker is asked whether it still has what is retained. */
+  readonly retainedCheckMs?: number | undefined;
+  /** What was not as we said it, and has been said again: for the log. */
+  readonly onRepaired?: ((topics: readonly string[]) => void) | undefined;
   readonly connectTimeoutMs?: number | undefined;
   readonly ackTimeoutMs?: number | undefined;
   readonly retry?: Partial<Retry> | undefined;
@@ -69,6 +77,10 @@ export type MqttSinkOptions = BrokerAccess & {
 const outboxEventMs = 200;
 /** Events that wait for the broker; older ones are history by then. */
 const maxEvents = 200;
+/** How often the broker is asked for what is retained in our name, and how long it may take to say it. */
+const retainedCheckMs = 600_000;
+const retainedSettleMs = 2000;
+const retainedRepairMs = 60_000;
 /** Kept back from the deadline of `close` for the last word: `offline`, and DISCONNECT. At most a quarter of it. */
 const lastWordMs = 500;
 
@@ -88,10 +100,12 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   const topics = topicsOf(base);
   const bootId = options.bootId ?? randomUUID();
   const healthIntervalS = options.healthIntervalS ?? 30;
+  const willDelayS = options.willDelayS ?? 0;
   const healthDebounceMs = options.healthDebounceMs ?? 1000;
   const publications = publicationsFor(topics, bootId);
   const trouble = announceTrouble({ emit, base, username: options.username });
   const happeningsOf = happenings();
+  const onIgnored = tellSparingly((ignored) => options.onIgnored?.(ignored));
   let muted = options.muted ?? false;
   let speaking = false;
   let throttled = false;
@@ -110,7 +124,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   };
   const connection = connectBroker({
     ...broker,
-    will: { topic: topics.status, payload: 'offline' },
+    will: { topic: topics.status, payload: 'offline', delayS: willDelayS },
     onOnline,
     onOffline: () => brokerIs('offline'),
     onMessage: obey,
@@ -156,6 +170,15 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     outboxChanged();
   });
 
+  const lastSaid = new Map<string, string>();
+  const { status, info, health, mute, speech, transcriptPartial } = topics;
+  const sayWhatIs = sayingWhatIs({
+    link: () => connection.link(),
+    newestOnly: new Set([status, info, health, mute, speech, transcriptPartial]),
+    onAccepted: trouble.accepted,
+    onRefused: trouble.refused,
+  });
+
   const announcement =
     options.homeAssistant === undefined
       ? undefined
@@ -167,7 +190,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       : hermesFor({
           ...options.hermes,
           onToggle: (deaf) => options.onMute(deaf, 'hermes'),
-          onIgnored: (command) => options.onIgnored?.(command),
+          onIgnored,
         });
 
   const homie =
@@ -179,7 +202,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
           muted,
           connect: (own) => connectBroker({ ...broker, clientId: `${broker.clientId}-homie`, ...own }),
           onMute: (muted) => options.onMute(muted, 'person'),
-          onIgnored: (command) => options.onIgnored?.(command),
+          onIgnored,
           onRefused(topic, refusal) {
             // a broker that is away is told of once, by the connection that delivers
             if (connection.link() !== undefined) trouble.refused(topic, refusal);
@@ -187,15 +210,33 @@ export function mqttSink(options: MqttSinkOptions): Sink {
           onAccepted: trouble.accepted,
         });
 
+  const retained = keepRetained({
+    topics: [topics.status, topics.info, topics.mute],
+    said: (topic) => lastSaid.get(topic),
+    link: () => connection.link(),
+    repair(topics) {
+      options.onRepaired?.(topics);
+      introduce();
+    },
+    askEveryMs: options.retainedCheckMs ?? retainedCheckMs,
+    settleMs: retainedSettleMs,
+    repairEveryMs: retainedRepairMs,
+  });
+
   const heartbeat = startHeartbeat(healthIntervalS * 1000, sayHealth);
   // not from inside this call: whoever listens to us does not have us yet
   queueMicrotask(() => brokerIs('connecting'));
 
   function onOnline(link: BrokerLink): void {
     // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained
+    retained.linkChanged(link);
     subscribe(link, [topics.muteSet, topics.requests]);
     if (announcement !== undefined) subscribe(link, announcement.topics);
     if (hermes !== undefined) subscribe(link, hermes.topics);
+    // of a run that crashed moments ago the delayed will is not out, and never will be: its end is told by us
+    if (willDelayS > 0 && connection.reconnects() === 0) {
+      void link.publish(publications.status('offline')).catch(() => undefined);
+    }
     introduce();
     finals.linkChanged();
     events.linkChanged();
@@ -233,14 +274,8 @@ export function mqttSink(options: MqttSinkOptions): Sink {
 
   /** Says it if somebody is there. What is retained is said again after every connect, the rest is lost. */
   function say(publication: Publication): void {
-    const { topic } = publication;
-    const link = connection.link();
-    link?.publish(publication).then(
-      () => trouble.accepted(topic),
-      (error: Error) => {
-        if (error instanceof PublishRefused) trouble.refused(topic, error);
-      },
-    );
+    if (publication.retain) lastSaid.set(publication.topic, publication.payload);
+    sayWhatIs(publication);
   }
 
   function tell(happening: Happening): void {
@@ -277,7 +312,8 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   }
 
   function obey(message: Message): void {
-    if (closed || announcement?.heard(message) === true || hermes?.heard(message) === true) return;
+    if (closed || retained.heard(message)) return;
+    if (announcement?.heard(message) === true || hermes?.heard(message) === true) return;
     const command = parseCommand(message, topics);
     switch (command.type) {
       case 'mute':
@@ -289,7 +325,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         return;
       }
       case 'ignored':
-        options.onIgnored?.({ topic: command.topic, reason: command.reason });
+        onIgnored({ topic: command.topic, reason: command.reason });
         return;
       default:
         command satisfies never;
@@ -371,6 +407,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     events.stop();
     heartbeat.stop();
     announcement?.stop();
+    retained.stop();
     emitOutbox();
     const link = connection.link();
     if (link !== undefined) {

@@ -233,4 +233,53 @@ test('a refused publication rejects with the reason of the broker', async ({ pla
   assert.is(played.offline, 0);
 });
 
+const publish = (qos: number, topic: string, bodyBytes: number): Buffer => {
+  const header = [0x30 | (qos << 1)];
+  for (let length = 2 + topic.length + 2 + 1 + bodyBytes; ; length >>= 7) {
+    header.push((length & 0x7f) | (length > 0x7f ? 0x80 : 0));
+    if (length <= 0x7f) break;
+  }
+  // no properties; a packet id, which QoS 0 does not have, is then part of the body
+  return Buffer.concat([
+    Buffer.from([...header, 0, topic.length]),
+    Buffer.from(topic),
+    Buffer.from([0, 1, 0]),
+    Buffer.alloc(bodyBytes),
+  ]);
+};
+
+const unreasonable: [string, RegExp, Buffer][] = [
+  ['a packet too long to be for us', /a packet of 30\d{4} bytes/, publish(1, 't', 300_000)],
+  ['the announcement of one', /a packet of 2684354\d\d bytes/, Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])],
+  ['QoS 2', /QoS 2/, publish(2, 't', 3)],
+];
+for (const [what, words, bytes] of unreasonable) {
+  test(`a broker that sends ${what} is left, and named`, async ({ play }) => {
+    const played = await play(({ socket }) => {
+      socket.write(connack5);
+      setTimeout(() => socket.write(bytes), 10);
+    });
+    await eventually('told', () => played.faults.length > 0);
+    assert.is(played.faults[0]?.code, 'BROKER_REFUSED');
+    assert.match(played.faults[0]?.message ?? '', words);
+    assert.is(played.offline, 1);
+  });
+}
+
+test('a broker that sends and never reads cannot have us hold what is meant for it', async ({ play }) => {
+  const played = await play(({ socket }) => {
+    socket.write(connack5);
+    socket.pause();
+    setTimeout(() => socket.write(publish(1, 't', 0)), 200);
+  });
+  await eventually('online', () => played.links.length === 1);
+  // more than the buffers of the system take
+  const payload = 'x'.repeat(1024 * 1024);
+  for (let i = 0; i < 20; i++) {
+    void played.links[0]?.publish({ topic: 't', payload, qos: 1, retain: false }).catch(() => undefined);
+  }
+  await eventually('told', () => played.faults.length > 0);
+  assert.match(played.faults[0]?.message ?? '', /sends and does not read/);
+});
+
 test.run();

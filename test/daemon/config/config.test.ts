@@ -97,6 +97,7 @@ const shape: Shape<Config> = {
     baseTopic: 'string',
     healthIntervalS: 'number',
     keepaliveS: 'number',
+    willDelayS: 'number',
     embeddedPort: 'number',
   },
   homeAssistant: { enabled: 'boolean', prefix: 'string', statusTopic: 'string', area: 'string' },

@@ -86,7 +86,7 @@ test('mute is set by true and false, and its real state comes back', async () =>
   await listener.until(state, (messages) => messages.at(-1)?.text === 'ready');
   const set = (payload: string, retain = false) =>
     listener.client.publishAsync(`${device}/microphone/mute/set`, payload, { qos: 1, retain });
-  for (const payload of ['TRUE', 'ON', '', '1', 'true '.repeat(100_000)]) await set(payload);
+  for (const payload of ['TRUE', 'ON', '', '1', 'true '.repeat(10_000)]) await set(payload);
   await set('true', true);
   await set('', true);
   await set('true');
