@@ -128,8 +128,28 @@ export type PartialTranscript = {
   readonly language: string;
 };
 
+/** What an assistant answers to a final, as on `<base>/rasa/reply`. */
+export type Reply = {
+  /** Of the final. */
+  readonly id: string;
+  readonly recipient: string;
+  readonly text?: string;
+  readonly image?: string;
+  readonly buttons?: readonly unknown[];
+  readonly attachment?: unknown;
+  readonly custom?: unknown;
+};
+
 /** Who is in trouble, or well again. */
-export type Component = 'microphone' | 'recognizer' | 'broker' | 'provider' | 'outbox' | 'record';
+export type Component =
+  | 'microphone'
+  | 'recognizer'
+  | 'broker'
+  | 'provider'
+  | 'outbox'
+  | 'record'
+  | 'webhook'
+  | 'webhook-outbox';
 
 export type DaemonEvent =
   | { readonly type: 'speech-started'; readonly atMs: number }
@@ -188,6 +208,7 @@ export type DaemonEvent =
     }
   | { readonly type: 'outbox'; readonly depth: number; readonly dropped: number }
   | { readonly type: 'mute'; readonly muted: boolean }
+  | { readonly type: 'reply'; readonly reply: Reply }
   | { readonly type: 'ready'; readonly sinceStartMs: number };
 
 /** Says what happened. Synchronous, total and cheap: nothing that listens may slow hearing down. */

@@ -25,6 +25,7 @@ export function topicsOf(base: string) {
     requests: `${base}/request/+`,
     request: `${base}/request/`,
     response: `${base}/response/`,
+    rasaReply: `${base}/rasa/reply`,
   } as const;
 }
 

@@ -1,7 +1,7 @@
 /** The outbox a configuration asks for, or the best there can be instead. */
 import path from 'node:path';
 import type { Config } from './config/config.ts';
-import type { Emit } from './events.ts';
+import type { Component, Emit } from './events.ts';
 import type { Fault } from './faults.ts';
 import type { MemoryOutboxOptions, Outbox } from './outbox.ts';
 import { memoryOutbox } from './outbox.ts';
@@ -15,22 +15,35 @@ export type ChosenOutbox = {
   readonly announce: () => void;
 };
 
+/** Of whom an outbox is: its folder below `stateDir`, who is in trouble when its disk is, whether it needs one at all. */
+export type OutboxOwner = {
+  readonly folder: string;
+  readonly component: Component;
+  readonly durable: boolean;
+};
+
 /**
- * Opens the outbox of this daemon. Never rejects: where there is no disk to keep transcripts on, they are kept in
- * memory, and `announce` says so. Later trouble with the disk is emitted when it comes.
+ * Opens an outbox of this daemon, that of the broker unless another owner is named. Never rejects: where there is no
+ * disk to keep transcripts on, they are kept in memory, and `announce` says so. Later trouble with the disk is emitted
+ * when it comes.
  */
-export async function outboxFor({ outbox, stateDir }: Config, emit: Emit): Promise<ChosenOutbox> {
+export async function outboxFor(
+  { outbox, stateDir }: Config,
+  emit: Emit,
+  owner: OutboxOwner = { folder: 'outbox', component: 'outbox', durable: outbox.durable },
+): Promise<ChosenOutbox> {
+  const { component } = owner;
   const bounds: MemoryOutboxOptions = {
     maxEntries: outbox.maxEntries,
     maxBytes: outbox.maxMib * 2 ** 20,
     maxAgeMs: outbox.maxAgeH * 3_600_000,
   };
   const inMemory = { outbox: memoryOutbox(bounds), keptIn: undefined };
-  if (!outbox.durable) return { ...inMemory, announce: () => undefined };
-  const directory = path.join(stateDir, 'outbox');
+  if (!owner.durable) return { ...inMemory, announce: () => undefined };
+  const directory = path.join(stateDir, owner.folder);
   const trouble = ({ code, message, hint }: Fault): void =>
-    emit({ type: 'fault', component: 'outbox', code, message, hint });
-  const well = (message: string): void => emit({ type: 'recovered', component: 'outbox', message });
+    emit({ type: 'fault', component, code, message, hint });
+  const well = (message: string): void => emit({ type: 'recovered', component, message });
   try {
     const opened = await openFileOutbox({
       ...bounds,

@@ -90,6 +90,7 @@ export function fold(status: Status, event: DaemonEvent): Status {
     }
     case 'partial':
     case 'segment-empty':
+    case 'reply':
       return status;
     case 'segment-dropped':
       return { ...status, queue: { ...queue, dropped: queue.dropped + 1 } };

@@ -45,5 +45,6 @@ export const everyEvent: { readonly [T in DaemonEvent['type']]: Extract<DaemonEv
   broker: { type: 'broker', state: 'online', url: 'mqtt://host' },
   outbox: { type: 'outbox', depth: 2, dropped: 0 },
   mute: { type: 'mute', muted: true },
+  reply: { type: 'reply', reply: { id: 'boot-1', recipient: 'home', text: 'the lamp is on' } },
   ready: { type: 'ready', sinceStartMs: 800 },
 };

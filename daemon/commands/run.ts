@@ -12,7 +12,7 @@ import { fileSource } from '../capture/file.ts';
 import { stdinSource } from '../capture/stdin.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { AudioSource, Emit, Sink } from '../events.ts';
-import { Fault } from '../faults.ts';
+import { Fault, type FaultCode } from '../faults.ts';
 import { createSegmenterFor, openVad } from '../hearing.ts';
 import { createLog, type Log } from '../log.ts';
 import { locateModel } from '../model-location.ts';
@@ -29,6 +29,7 @@ import { untilAborted } from '../waiting.ts';
 import type { CommandContext } from './context.ts';
 import { keepRecord } from './keep-record.ts';
 import { openWebPage } from './web-page.ts';
+import { openWebhook, type Webhook } from './webhook.ts';
 
 export type RunArguments = {
   readonly config?: string | undefined;
@@ -126,6 +127,7 @@ export async function run(
   void untilAborted(stop).then(() => setTimeout(() => giveUp.abort(), finishDeadlineMs).unref());
   void untilAborted(giveUp.signal).then(() => recognizer.close());
   let broker: EmbeddedBroker | undefined;
+  let webhook: Webhook | undefined;
 
   const health = () =>
     healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() });
@@ -185,6 +187,9 @@ export async function run(
       log,
     });
     if (webPage !== undefined) sinks.push(webPage);
+    webhook = await openWebhook(config, { bootId, emit, log });
+    if (webhook !== undefined) sinks.push(webhook.sink);
+    webhook?.outbox.announce();
     const card = readCard(location.modelDir);
     const detectSpeech = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
@@ -216,15 +221,33 @@ export async function run(
     if (unloadable.signal.aborted) await recognizer.loaded;
   }
 
-  async function takeApart(): Promise<number> {
+  async function takeApart(): Promise<{ readonly undelivered: number; readonly unsent: number }> {
     void systemd.stopping();
     await recognizer.close();
     const deadlineMs = argv.once && !context.signal.aborted ? deliverOnceDeadlineMs : deliverDeadlineMs;
-    const closed = await Promise.all(sinks.toReversed().map((sink) => sink.close(deadlineMs)));
+    // before the others: what an assistant answers to the last sentence is still to be published
+    const unsent = await webhook?.sink.close(deadlineMs);
+    const others = sinks.filter((sink) => sink !== webhook?.sink).toReversed();
+    const closed = await Promise.all(others.map((sink) => sink.close(deadlineMs)));
     machine.close();
     await outbox.close();
+    await webhook?.outbox.outbox.close();
     await broker?.close();
-    return closed.reduce((sum, { undelivered }) => sum + undelivered, 0);
+    const undelivered = closed.reduce((sum, sink) => sum + sink.undelivered, 0);
+    return { undelivered, unsent: unsent?.undelivered ?? 0 };
+  }
+
+  /** What was left at the end, if anything was: where it is now, or that it is lost. */
+  function leftOver(count: number, code: FaultCode, where: string, keptIn: string | undefined): void {
+    if (count === 0) return;
+    const message = `${count} transcripts could not be delivered to ${where} before the end`;
+    const hint =
+      keptIn === undefined
+        ? `they were kept in memory and are lost: let harkd run while ${where} is away, it delivers them later`
+        : `they are kept in ${keptIn}, and delivered when harkd runs the next time`;
+    // a daemon that is stopped while the broker is away has lost nothing; who waits for one thing to be done must know
+    if (keptIn === undefined || argv.once) throw new Fault(code, message, hint);
+    log('warn', message, { hint });
   }
 
   try {
@@ -233,17 +256,9 @@ export async function run(
     await takeApart();
     throw fault;
   }
-  const undelivered = await takeApart();
-  if (undelivered > 0) {
-    const message = `${undelivered} transcripts could not be delivered to ${broker?.url ?? config.mqtt.url} before the end`;
-    const hint =
-      keptIn === undefined
-        ? 'they were kept in memory and are lost: let harkd run while the broker is away, it delivers them later'
-        : `they are kept in ${keptIn}, and delivered when harkd runs the next time`;
-    // a daemon that is stopped while the broker is away has lost nothing; who waits for one thing to be done must know
-    if (keptIn === undefined || argv.once) throw new Fault('BROKER_UNREACHABLE', message, hint);
-    log('warn', message, { hint });
-  }
+  const { undelivered, unsent } = await takeApart();
+  leftOver(undelivered, 'BROKER_UNREACHABLE', broker?.url ?? config.mqtt.url, keptIn);
+  if (webhook !== undefined) leftOver(unsent, 'WEBHOOK_UNREACHABLE', webhook.origin, webhook.outbox.keptIn);
 }
 
 const machineFacts = {

@@ -79,6 +79,19 @@ export type Config = {
     readonly maxMib: number;
     readonly maxAgeDays: number;
   };
+  readonly webhook: {
+    /** Without it there is none. Hidden, as the path of a webhook is often its password. */
+    readonly url?: string;
+    readonly preset: 'json' | 'rasa';
+    /** Each `Name: value`. */
+    readonly headers: readonly string[];
+    /** Filled from `tokenFile` when that is set. */
+    readonly token?: string;
+    readonly tokenFile?: string;
+    readonly timeoutMs: number;
+    readonly maxAgeS?: number;
+    readonly durable: boolean;
+  };
   readonly http: {
     /** `off`, or `HOST:PORT`; see `parseHttpAddress`. */
     readonly listen: string;
@@ -221,7 +234,9 @@ export function loadConfig(input: ConfigInput): Config {
 export function hideSecrets(config: Config): Config {
   const shown = structuredClone(config) as unknown as ConfigTree;
   for (const { path: at, node } of leaves) {
-    if (node.writeOnly && pick(shown, at) !== undefined) put(shown, at, '(hidden)');
+    const value = pick(shown, at);
+    const isSet = value !== undefined && !(Array.isArray(value) && value.length === 0);
+    if (node.writeOnly && isSet) put(shown, at, '(hidden)');
   }
   return shown as unknown as Config;
 }

@@ -51,6 +51,11 @@ type SecretFile = {
 const secretFiles: readonly SecretFile[] = [
   { section: 'mqtt', name: 'password', check: () => undefined },
   {
+    section: 'webhook',
+    name: 'token',
+    check: (token) => (/^[!-~]{1,4000}$/.test(token) ? undefined : 'one that is not of printable characters'),
+  },
+  {
     section: 'http',
     name: 'token',
     check: (token) =>

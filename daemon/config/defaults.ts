@@ -41,6 +41,11 @@ export function complete(valid: ConfigTree, machine: Machine, environment: Envir
     hermes: { ...config.hermes, siteId: config.hermes.siteId ?? site },
     homie: { ...config.homie, id: config.homie.id ?? homieIdOf(baseTopic) },
     outbox: { ...config.outbox, durable: config.outbox.durable ?? config.mqtt.url !== 'embedded' },
+    webhook: {
+      ...config.webhook,
+      // an assistant acts on what it is told: what was said a while ago is not meant any more
+      ...(config.webhook.maxAgeS === undefined && config.webhook.preset === 'rasa' ? { maxAgeS: 30 } : {}),
+    },
     mqtt: {
       ...config.mqtt,
       clientId: config.mqtt.clientId ?? `harkd-${site}`,

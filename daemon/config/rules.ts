@@ -54,6 +54,20 @@ function onlyWithTls(key: string): Rule {
   };
 }
 
+/** Headers that say how a request is sent, and not what it is about. */
+const ofTheRequest = [
+  'host',
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
 const rules: readonly Rule[] = [
   {
     keys: ['language', 'languages'],
@@ -82,6 +96,7 @@ const rules: readonly Rule[] = [
   needs('mqtt.certFile', 'mqtt.keyFile'),
   needs('mqtt.keyFile', 'mqtt.certFile'),
   notBeside('http.tokenFile', 'http.token'),
+  notBeside('webhook.tokenFile', 'webhook.token'),
   {
     keys: ['http.listen', 'http.token', 'http.tokenFile'],
     check: (listen, token, tokenFile) => {
@@ -102,6 +117,23 @@ const rules: readonly Rule[] = [
           : { got: 'not set', expected: `a user name, because ${key} is set`, hint: '' },
     }),
   ),
+  {
+    keys: ['webhook.url'],
+    check: (url) => {
+      if (url === undefined || URL.canParse(String(url))) return undefined;
+      const expected = 'an address such as https://host/path';
+      return { got: '(hidden)', expected, hint: 'IPv6 addresses stand in [ ]' };
+    },
+  },
+  {
+    keys: ['webhook.headers'],
+    check(headers) {
+      const names = (headers as readonly string[]).map((header) => header.split(':')[0]?.toLowerCase() ?? '');
+      const own = names.find((name) => ofTheRequest.includes(name));
+      if (own === undefined) return undefined;
+      return { got: '(hidden)', expected: `no ${own} among them, which harkd sets itself`, hint: '' };
+    },
+  },
   {
     keys: ['mqtt.url'],
     check: (url) => {

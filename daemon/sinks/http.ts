@@ -314,6 +314,7 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
       case 'queue':
       case 'outbox':
       case 'overrun':
+      case 'reply':
         return;
       default:
         event satisfies never;

@@ -15,6 +15,7 @@ const passing = new Set([
   'MICROPHONE_STALLED',
   'RECOGNIZER_CRASHED',
   'RECOGNIZER_TIMEOUT',
+  'WEBHOOK_UNREACHABLE',
 ]);
 
 /** Sound may be lost many times a second on a machine that is too slow: say so once a minute, with the sum. */
@@ -24,7 +25,7 @@ const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1
 
 /**
  * Events as log lines, by who must act: `error` the operator, `warn` nobody yet, `info` what changed, `debug`
- * everything else. What was said is private: the text of a transcript appears at `debug` only.
+ * everything else. What was said is private: the text of a transcript, or of a reply to one, appears at `debug` only.
  */
 export function logSink(write: WriteLog, nowMs: () => number = () => performance.now()): Sink {
   let lostMs = 0;
@@ -118,6 +119,9 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
       }
       case 'mute':
         write('info', event.muted ? 'muted: the microphone is closed' : 'no longer muted', fields(event));
+        return;
+      case 'reply':
+        write('debug', `reply to ${event.reply.id}: ${event.reply.text ?? 'no text'}`, fields(event));
         return;
       case 'ready':
         write('info', `ready after ${Math.round(event.sinceStartMs)} ms`, fields(event));

@@ -360,6 +360,10 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         say(publications.mute(muted));
         heartbeat.within(0);
         return;
+      case 'reply':
+        // an answer that comes late answers nothing
+        say(publications.reply(event.reply));
+        return;
       case 'provider':
         say(publications.info(options.info()));
         announcement?.deviceChanged(connection.link());

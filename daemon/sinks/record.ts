@@ -30,6 +30,7 @@ export function recordSink({ append, close }: Keeper): Sink {
         case 'overrun':
         case 'level':
         case 'mute':
+        case 'reply':
         case 'fault':
         case 'recovered':
         case 'ready':

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLoopback, parseHttpAddress } from '../../daemon/address.ts';
+import { isAtHome, isLoopback, parseHttpAddress } from '../../daemon/address.ts';
 
 const test = suite('daemon/address');
 
@@ -31,6 +31,38 @@ test('knows what only this machine can reach', () => {
   for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.evil.example', 'localhost.example', '']) {
     assert.not.ok(isLoopback(host), host);
   }
+});
+
+test('knows what is in the house', () => {
+  const home = [
+    'localhost',
+    '::1',
+    '10.0.0.1',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.168.1.2',
+    '169.254.0.1',
+    '100.64.0.1',
+    'fe80::1',
+    'fd12::1',
+    'rasa',
+    'rasa.local',
+    'Rasa.Home.Arpa',
+  ];
+  for (const host of home) assert.ok(isAtHome(host), host);
+  const away = [
+    '8.8.8.8',
+    '172.32.0.1',
+    '192.169.0.1',
+    '100.128.0.1',
+    '2001:db8::1',
+    'fec0::1',
+    'rasa.example',
+    'local.example',
+    'evil-local.com',
+    '',
+  ];
+  for (const host of away) assert.not.ok(isAtHome(host), host);
 });
 
 test.run();

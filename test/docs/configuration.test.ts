@@ -38,7 +38,7 @@ test('the example file is right with every line of it in use', () => {
     .replaceAll(/^ *#(password|token):.*$/gm, '')
     // for a broker with TLS, which that of the example is not
     .replaceAll(/^ *#(caFile|certFile|keyFile|serverName):.*$/gm, '')
-    .replaceAll(/\/etc\/harkd\/(mqtt-password|http-token)/g, secret)
+    .replaceAll(/\/etc\/harkd\/(mqtt-password|http-token|webhook-token)/g, secret)
     .replaceAll(/^( *)#(?=[a-z])/gim, '$1');
   const file = path.join(folder, 'config.yaml');
   writeFileSync(file, text);

@@ -56,6 +56,7 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
     make.speech(true),
     make.mute(true),
     ...make.event(entry),
+    make.reply({ id: 'a', recipient: 'home' }),
     make.answer('<command>', { status: 'ok', data: {} }, undefined),
   ];
   const expiry = new Map([

@@ -169,6 +169,7 @@ export function metricsFor(options: MetricsOptions): Metrics {
       case 'queue':
       case 'broker':
       case 'mute':
+      case 'reply':
       case 'ready':
         return;
       default:

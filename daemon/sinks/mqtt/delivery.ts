@@ -1,14 +1,14 @@
 import type { BrokerLink, Publication } from '../../broker-connection.ts';
 import type { Outbox, OutboxEntry } from '../../outbox.ts';
+import { replayOf } from '../../replay.ts';
 
 export type DeliveryOptions = {
   readonly outbox: Outbox;
   readonly link: () => BrokerLink | undefined;
   /** All of them must be acknowledged for the entry to be; each goes out after the one before it was. */
   readonly publicationsOf: (entry: OutboxEntry, replayed: boolean) => readonly Publication[];
-  /** Entries made by another run are replayed by definition. */
+  /** What is replayed: see daemon/replay.ts. */
   readonly bootId: string;
-  /** Older than this when it goes out, an entry is replayed. By a clock that does not step. */
   readonly replayAfterMs: number;
   /** How long to wait after the broker took an entry and said no. It stays first: no promise is broken by skipping it. */
   readonly refusedRetryMs: number;
@@ -31,14 +31,10 @@ export type Delivery = {
 /**
  * Delivers an outbox over whatever link there is, one entry at a time: at least once, in order, acknowledged in the
  * outbox only after the broker has.
- *
- * An entry goes out as *replayed* if a run before ours made it, if it went out before and the answer was lost (so a
- * subscriber may have it twice), or if it is older than `replayAfterMs`. Everything else is live.
  */
 export function deliverInOrder(options: DeliveryOptions): Delivery {
   const { outbox } = options;
-  const appendedAtMs = new Map<string, number>();
-  let attemptedId: string | undefined;
+  const replay = replayOf({ bootId: options.bootId, afterMs: options.replayAfterMs });
   let pause: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -64,19 +60,13 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
 
   let drainedWaiters: (() => void)[] = [];
   outbox.onOverflow(({ entries }) => {
-    for (const { id } of entries) appendedAtMs.delete(id);
+    for (const { id } of entries) replay.gone(id);
   });
 
-  function isReplayed(entry: OutboxEntry): boolean {
-    if (entry.bootId !== options.bootId || entry.id === attemptedId) return true;
-    const sinceMs = appendedAtMs.get(entry.id);
-    return sinceMs === undefined || performance.now() - sinceMs > options.replayAfterMs;
-  }
-
   async function send(link: BrokerLink, entry: OutboxEntry): Promise<void> {
-    const replayed = isReplayed(entry);
+    const replayed = replay.isReplayed(entry);
     const publications = options.publicationsOf(entry, replayed);
-    attemptedId = entry.id;
+    replay.attempted(entry);
     if (!replayed) options.onLive?.(entry);
     for (const publication of publications) {
       try {
@@ -92,7 +82,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
       options.onAccepted(publication.topic);
     }
     await outbox.acknowledge(entry.id);
-    appendedAtMs.delete(entry.id);
+    replay.gone(entry.id);
     options.onDelivered?.();
   }
 
@@ -119,7 +109,7 @@ export function deliverInOrder(options: DeliveryOptions): Delivery {
 
   return {
     append(entry) {
-      appendedAtMs.set(entry.id, performance.now());
+      replay.appended(entry);
       outbox.append(entry);
       wake();
     },

@@ -1,5 +1,5 @@
 import type { Publication } from '../../broker-connection.ts';
-import type { PartialTranscript, Transcript } from '../../events.ts';
+import type { PartialTranscript, Reply, Transcript } from '../../events.ts';
 import type { Answer, HealthMessage, Topics, TranscriptMessage } from '../../mqtt-contract.ts';
 import { schemaVersion } from '../../mqtt-contract.ts';
 import type { OutboxEntry } from '../../outbox.ts';
@@ -41,6 +41,7 @@ export function publicationsFor(topics: Topics, bootId: string) {
       ...json,
       ...(correlationData === undefined ? {} : { correlationData }),
     }),
+    reply: (reply: Reply): Publication => ({ ...news(topics.rasaReply, JSON.stringify(reply)), ...json }),
     event: (entry: OutboxEntry): readonly Publication[] => [{ ...news(topics.event, entry.body), ...json }],
     transcript(entry: OutboxEntry, replayed: boolean): readonly Publication[] {
       const transcript = JSON.parse(entry.body) as Transcript;

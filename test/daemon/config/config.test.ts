@@ -6,7 +6,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { checkConfig, printConfig, printSchema } from '../../../daemon/commands/config.ts';
-import { type Config, defaultPaths, loadConfig, loadConfigFrom } from '../../../daemon/config/config.ts';
+import {
+  type Config,
+  defaultPaths,
+  hideSecrets,
+  loadConfig,
+  loadConfigFrom,
+} from '../../../daemon/config/config.ts';
 import type { Problem } from '../../../daemon/config/problems.ts';
 import { leaves, nodeAt, schema, schemaText, variableOf } from '../../../daemon/config/schema.ts';
 import { Fault } from '../../../daemon/faults.ts';
@@ -105,6 +111,16 @@ const shape: Shape<Config> = {
   homie: { enabled: 'boolean', prefix: 'string', id: 'string' },
   outbox: { durable: 'boolean', maxEntries: 'number', maxMib: 'number', maxAgeH: 'number' },
   record: { enabled: 'boolean', maxMib: 'number', maxAgeDays: 'number' },
+  webhook: {
+    url: 'string',
+    preset: { json: true, rasa: true },
+    headers: 'array',
+    token: 'string',
+    tokenFile: 'string',
+    timeoutMs: 'number',
+    maxAgeS: 'number',
+    durable: 'boolean',
+  },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
     level: { error: true, warn: true, info: true, debug: true },
@@ -374,6 +390,48 @@ loadTest('checks keys that bind each other', () => {
   );
   assert.match(message('mqtt: { url: mqtts://a, keyFile: /a }'), /expected mqtt\.certFile beside it/);
   assert.match(message('mqtt: { url: mqtts://a, caFile: /nowhere }'), /mqtt\.caFile is \/nowhere \(ENOENT\)/);
+});
+
+loadTest('a webhook is one address, shown nowhere, with headers that are about the message', () => {
+  const message = (text: string) => refuse(`webhook: { ${text} }`).fault.message;
+  for (const url of [
+    'ftp://a',
+    'http://',
+    'https://me:hunter2@a/',
+    'http://a b',
+    'http://[bad/',
+    'http://a/#x',
+  ]) {
+    const text = message(`url: "${url}"`);
+    assert.match(text, /webhook\.url is \(hidden\), expected an address such as https:\/\/host\/path/, url);
+    assert.not.match(text, /hunter2/);
+  }
+  assert.match(message('headers: ["Content-Length: 5"]'), /no content-length among them/);
+  for (const header of [
+    'hunter2',
+    'X-Key:',
+    'X Key: hunter2',
+    'X-Key: hunter2\\r\\nY: z',
+    'X-Key: hünter2',
+  ]) {
+    const text = message(`headers: ["${header}"]`);
+    assert.match(text, /webhook\.headers is \(hidden\), expected a list/, header);
+    assert.not.match(text, /h[uü]nter2/);
+  }
+  assert.match(message('token: x, tokenFile: /y'), /nothing beside webhook\.token/);
+
+  const text =
+    'webhook: { url: "http://a/api/webhook/hunter2?x=@", headers: ["X-Key: hunter2"], token: hunter2 }';
+  const config = load(text);
+  assert.is(config.webhook.url, 'http://a/api/webhook/hunter2?x=@');
+  assert.not.match(JSON.stringify(hideSecrets(config)), /hunter2/);
+  assert.equal(hideSecrets(load('')).webhook.headers, [], 'what is not set is not hidden');
+});
+
+loadTest('what Rasa is told is what was just said, unless it is said otherwise', () => {
+  assert.is(load('webhook: { preset: rasa }').webhook.maxAgeS, 30);
+  assert.is(load('webhook: { preset: rasa, maxAgeS: 5 }').webhook.maxAgeS, 5);
+  assert.is(load('').webhook.maxAgeS, undefined);
 });
 
 loadTest('takes user name and password out of the address', () => {
