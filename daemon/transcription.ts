@@ -38,7 +38,8 @@ export type Place = Pick<Segment, 'startSample' | 'endSample'>;
 export async function transcribeSound<Answer>(options: TranscriptionOptions<Answer>): Promise<void> {
   const { recognize, take, aheadS, signal } = options;
   const failed = new AbortController();
-  const aborted = untilAborted(signal);
+  // by a signal of its own, so that many recordings do not leave many listeners on the one they share
+  const aborted = untilAborted(AbortSignal.any([signal]));
   const inFlight: Promise<void>[] = [];
   let waitingSamples = 0;
   let last: Promise<void> = Promise.resolve();

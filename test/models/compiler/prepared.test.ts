@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { suite } from 'uvu';
@@ -66,6 +66,35 @@ prepared('other options are another model', () => {
   const exact = openPrepared(modelDir, [cacheDir], { weights: 'fp32' });
   assert.is(exact.options.weights, 'fp32');
   assert.is.not(exact.dir, cacheDir);
+  remove();
+});
+
+prepared('a folder that was compiled is a model too, in whatever formats', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  const carried = path.join(cacheDir, 'carried');
+  compile(modelDir, carried, { weights: 'fp32' });
+  const opened = openPrepared(carried, [cacheDir], { profile: 'no-dot-product' });
+  assert.is(opened.dir, carried);
+  assert.is(opened.options.weights, 'fp32');
+  const words = faultFrom(() => openPrepared(carried, [cacheDir], { alignment: true }));
+  assert.is(words.code, 'MODEL_UNSUPPORTED');
+  assert.match(words.message, 'when each word was said');
+  appendFileSync(path.join(carried, 'tokenizer.json'), ' ');
+  assert.is(faultFrom(() => openPrepared(carried, [cacheDir])).code, 'MODEL_CHECKSUM_MISMATCH');
+  remove();
+});
+
+prepared('a folder that another version has compiled is refused, with what to do', () => {
+  const { modelDir, cacheDir, remove } = setUp();
+  compile(modelDir, cacheDir);
+  const file = path.join(cacheDir, 'compiled.json');
+  const description = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  writeFileSync(file, JSON.stringify({ ...description, compilerVersion: '0' }));
+  const other = faultFrom(() => openPrepared(cacheDir, []));
+  assert.is(other.code, 'MODEL_UNSUPPORTED');
+  assert.match(other.message, /compiled by version 0 of the compiler, expected \d+/);
+  writeFileSync(file, '{');
+  assert.match(faultFrom(() => openPrepared(cacheDir, [])).message, 'there is no compiled model at');
   remove();
 });
 
