@@ -53,8 +53,7 @@ const sameRange = (a: Range | undefined, b: Range): boolean =>
 export class Ahead {
   readonly #recognizer: Recognizer;
   readonly #emit: Emit;
-  readonly #eager: boolean;
-  readonly #partialEverySamples: number;
+  readonly #options: AheadOptions;
 
   #runs: readonly Run[] = [];
   /** Finals that were asked for and are not answered. */
@@ -67,11 +66,11 @@ export class Ahead {
   /** The segment that is being spoken: what it was last tried with, and what its partials came to. */
   #open: { readonly id: string; triedEnd: number; rev: number; agreement: Agreement | undefined } | undefined;
 
-  constructor(recognizer: Recognizer, emit: Emit, { eager, partialEveryMs }: AheadOptions) {
+  /** `options` are looked at anew each time: they may change. */
+  constructor(recognizer: Recognizer, emit: Emit, options: AheadOptions) {
     this.#recognizer = recognizer;
     this.#emit = emit;
-    this.#eager = eager;
-    this.#partialEverySamples = (partialEveryMs ?? Number.POSITIVE_INFINITY) * samplesPerMs;
+    this.#options = options;
   }
 
   /**
@@ -113,16 +112,17 @@ export class Ahead {
   }
 
   #isDue(draft: Draft): boolean {
-    if (draft.state === 'settled') return this.#eager && !sameRange(this.#tried, draft);
+    if (draft.state === 'settled') return this.#options.eager && !sameRange(this.#tried, draft);
     const { startSample, endSample } = draft;
     const restMs = pausesPerPartial * expectedMs(this.#runs, endSample - startSample);
     const fresh = endSample - (this.#open?.triedEnd ?? endSample);
-    return draft.state === 'speaking' && fresh >= Math.max(this.#partialEverySamples, restMs * samplesPerMs);
+    const everyMs = this.#options.partialEveryMs ?? Number.POSITIVE_INFINITY;
+    return draft.state === 'speaking' && fresh >= Math.max(everyMs, restMs) * samplesPerMs;
   }
 
   /** Will it be over before another final can be due, with the run for that final that would be started ahead? */
   #isHarmless({ state, startSample, endSample, spareMs }: Draft): boolean {
-    const runs = this.#eager && state === 'speaking' ? 2 : 1;
+    const runs = this.#options.eager && state === 'speaking' ? 2 : 1;
     return runs * expectedMs(this.#runs, endSample - startSample) <= spareMs;
   }
 
@@ -148,7 +148,7 @@ export class Ahead {
   /** Says what has changed of a segment that is still open: once it is closed its final is what counts. */
   #publish(id: string, { text, language }: Recognition): void {
     const open = this.#open;
-    if (open?.id !== id || text === '' || this.#partialEverySamples === Number.POSITIVE_INFINITY) return;
+    if (open?.id !== id || text === '' || this.#options.partialEveryMs === undefined) return;
     const before = open.agreement === undefined ? undefined : textOf(open.agreement);
     open.agreement = agree(open.agreement, text);
     const now = textOf(open.agreement);

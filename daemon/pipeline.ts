@@ -30,6 +30,13 @@ export type PipelineOptions = {
   readonly detectSpeech: DetectSpeech;
   /** A segmenter for each stretch of listening: muting ends a stretch. */
   readonly createSegmenter: () => Segmenter;
+  /**
+   * What segmenters are made by at present. When it is another than that of the segmenter at work, there is a new one at
+   * the next silence; what it did not hear of the pre-roll is lost.
+   */
+  readonly segmenterSettings?: () => unknown;
+  /** Aborts when a stretch of listening has to end so that another begins: `source` opens something else. */
+  readonly sourceChanged?: () => AbortSignal;
   readonly queue: SegmentQueue;
   readonly recognizer: Recognizer;
   readonly mute: MuteSwitch;
@@ -78,6 +85,7 @@ export async function listen(options: PipelineOptions): Promise<void> {
 
 async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
   const { source, detectSpeech, createSegmenter, queue, mute, emit, signal, giveUp, waitAboveS } = options;
+  const { segmenterSettings, sourceChanged } = options;
   const enqueue = (segment: Segment): void => {
     for (const dropped of queue.push(segment)) drop(dropped, 'queue-full', emit);
     announceQueue(queue, emit);
@@ -93,8 +101,9 @@ async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
       await untilAborted(AbortSignal.any([signal, mute.changed]));
       continue;
     }
-    const stretch = AbortSignal.any([signal, mute.changed]);
-    const segmenter = createSegmenter();
+    const stretch = AbortSignal.any([signal, mute.changed, ...(sourceChanged ? [sourceChanged()] : [])]);
+    let settings = segmenterSettings?.();
+    let segmenter = createSegmenter();
     let held: Frame[] = [];
     const detect = async (): Promise<void> => {
       if (held.length === 0) return;
@@ -110,6 +119,10 @@ async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
       held.push(frame);
       if (segmenter.isSilent && held.length < framesInSilence) continue;
       await detect();
+      if (segmenter.isSilent && segmenterSettings?.() !== settings) {
+        settings = segmenterSettings?.();
+        segmenter = createSegmenter();
+      }
       ahead.consider(segmenter, queue.length);
       if (waitAboveS !== undefined) await queue.below(waitAboveS, giveUp);
     }

@@ -3,7 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { type Deferred, deferred } from '../deferred.ts';
 import type { Recognition, Utterance } from '../events.ts';
 import { exitCodeByFault, Fault, type FaultCode } from '../faults.ts';
-import type { FromChild, LoadedModel, RecognizerSetup, ToChild, WireFault } from './messages.ts';
+import type {
+  FromChild,
+  LoadedModel,
+  RecognizerSetup,
+  ToChild,
+  UtteranceSettings,
+  WireFault,
+} from './messages.ts';
 
 /** The process went away before it answered; `fault` says how. */
 export class ChildLost extends Error {
@@ -82,6 +89,11 @@ export class Child {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Counts for what it is asked from now on. */
+  adjust(settings: UtteranceSettings): void {
+    this.#send({ type: 'adjust', settings });
   }
 
   /** Closing the channel is the child's sign to end; one that does not listen is killed. */

@@ -11,10 +11,12 @@ import { Fault } from '../faults.ts';
 import { backoffMs, sleep } from '../waiting.ts';
 import { Child, ChildLost } from './child.ts';
 import { forkRecognizer } from './fork.ts';
-import type { LoadedModel, RecognizerSetup } from './messages.ts';
+import type { LoadedModel, RecognizerSetup, UtteranceSettings } from './messages.ts';
 
 export type RecognizerOptions = {
   readonly setup: RecognizerSetup;
+  /** To be tried first, with `setup` to fall back upon: a choice that was made in an earlier run. */
+  readonly trial?: RecognizerSetup | undefined;
   readonly emit: Emit;
   /** Passed to the process as its whole environment. */
   readonly environment: NodeJS.ProcessEnv;
@@ -29,9 +31,23 @@ export type RecognizerOptions = {
   readonly spare?: ChildProcess | undefined;
 };
 
+type Trial = { readonly setup: RecognizerSetup; readonly answer: Deferred<LoadedModel> };
+
 export type SupervisedRecognizer = Recognizer & {
   /** Resolves when the model is loaded for the first time; rejects with the fault if the operator must act first. */
   readonly loaded: Promise<LoadedModel>;
+  /** Of a trial it was started with: resolves with the fault if that could not be loaded, and `setup` was. */
+  readonly trialFailed: Promise<Fault>;
+  /** The model that answers at present, or did last. */
+  readonly model: () => LoadedModel | undefined;
+  /** What counts from the next utterance on, without loading anything. */
+  readonly adjust: (settings: UtteranceSettings) => void;
+  /**
+   * Loads another model in the place of this one, in its turn among the utterances: those asked for before are answered
+   * by the old one, those after wait for the new one. There is memory for one only, so the old one ends first. Rejects
+   * with the fault if the new one cannot be loaded; the old one is loaded again then.
+   */
+  readonly load: (setup: RecognizerSetup) => Promise<LoadedModel>;
   /** The process id while there is one: for memory readings, and for tests that kill it. */
   readonly pid: () => number | undefined;
 };
@@ -42,7 +58,7 @@ export type SupervisedRecognizer = Recognizer & {
  * times (once, for work ahead), or the recognizer was closed.
  */
 export function startRecognizer(options: RecognizerOptions): SupervisedRecognizer {
-  const { setup, emit, environment, deadlineMs } = options;
+  const { emit, environment, deadlineMs } = options;
   const { loadDeadlineMs = 120_000, attempts = 3, backoff = { firstMs: 200, mostMs: 30_000 } } = options;
   const closing = new AbortController();
   const firstLoaded = deferred<LoadedModel>();
@@ -51,6 +67,16 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   let child: Child | undefined;
   /** The child, while it is loaded and alive. */
   let ready: Child | undefined;
+  let model: LoadedModel | undefined;
+  /** What a process that has to be started again is told. */
+  let { setup } = options;
+  /** Another setup, from when it is asked for until it is loaded or could not be. */
+  let trial: Trial | undefined =
+    options.trial === undefined ? undefined : { setup: options.trial, answer: deferred() };
+  const trialFailed = deferred<Fault>();
+  trial?.answer.promise.catch((fault: Fault) => trialFailed.resolve(fault));
+  /** Ends the pause before a new start. */
+  let hurry = new AbortController();
   /** Starts since a segment last came out well: what the back-off grows with. */
   let failuresInARow = 0;
 
@@ -65,15 +91,23 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   async function keepRunning(): Promise<void> {
     let loadedOnce = false;
     let troubled = false;
+    let isPlanned = true;
     while (!closing.signal.aborted) {
-      emit({ type: 'recognizer', state: loadedOnce ? 'restarting' : 'loading' });
-      child = new Child(nextProcess(), setup, loadDeadlineMs, () => {
+      emit({ type: 'recognizer', state: loadedOnce && !isPlanned ? 'restarting' : 'loading' });
+      isPlanned = false;
+      const tried = trial;
+      child = new Child(nextProcess(), tried?.setup ?? setup, loadDeadlineMs, () => {
         ready = undefined;
         askable = deferred();
       });
       const started = child;
       try {
-        const model = await started.loaded;
+        model = await started.loaded;
+        if (tried !== undefined) {
+          setup = tried.setup;
+          trial = undefined;
+          tried.answer.resolve(model);
+        }
         const { requested, active, reason } = model.provider;
         emit({ type: 'provider', requested, active, reason, model: model.name, modelSha256: model.sha256 });
         if (troubled) emit({ type: 'recovered', component: 'recognizer', message: 'model loaded again' });
@@ -90,6 +124,15 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
       }
       const fault = await started.lost;
       if (closing.signal.aborted) break;
+      if (trial !== undefined) {
+        // it was ended to make room for another model, or is the other one and could not be loaded
+        isPlanned = true;
+        if (trial === tried) {
+          trial = undefined;
+          tried.answer.reject(fault);
+        }
+        continue;
+      }
       // before the first success a wrong model or provider is the operator's to mend: retrying cannot help
       if (!loadedOnce && fault.exitCode === 78) {
         firstLoaded.reject(fault);
@@ -101,9 +144,10 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
         emit({ type: 'fault', component: 'recognizer', code, message, hint });
       }
       troubled = true;
-      await sleep(backoffMs(failuresInARow++, backoff), closing.signal);
+      await sleep(backoffMs(failuresInARow++, backoff), AbortSignal.any([closing.signal, hurry.signal]));
     }
     const closed = new Fault('RECOGNIZER_CRASHED', 'recognizer closed', 'the daemon is stopping');
+    trial?.answer.reject(closed);
     firstLoaded.reject(closed);
     askable.reject(closed);
   }
@@ -143,15 +187,35 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     }
   }
 
+  async function load(next: RecognizerSetup): Promise<LoadedModel> {
+    await firstLoaded.promise;
+    const asked: Trial = { setup: next, answer: deferred() };
+    trial = asked;
+    hurry.abort();
+    hurry = new AbortController();
+    await child?.close();
+    return asked.answer.promise;
+  }
+
   let lastAnswer: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const answer = lastAnswer.then(work);
+    lastAnswer = answer.catch(() => undefined);
+    return answer;
+  }
+
   return {
     loaded: firstLoaded.promise,
+    trialFailed: trialFailed.promise,
+    model: () => model,
     pid: () => child?.pid,
-    transcribe(utterance, urgency = 'final') {
-      const answer = lastAnswer.then(() => (urgency === 'final' ? ask(utterance) : askAhead(utterance)));
-      lastAnswer = answer.catch(() => undefined);
-      return answer;
+    adjust(settings) {
+      setup = { ...setup, ...settings };
+      child?.adjust(settings);
     },
+    load: (next) => inTurn(() => load(next)),
+    transcribe: (utterance, urgency = 'final') =>
+      inTurn(() => (urgency === 'final' ? ask(utterance) : askAhead(utterance))),
     async close() {
       const isFirst = !closing.signal.aborted;
       closing.abort();

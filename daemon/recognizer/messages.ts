@@ -22,8 +22,12 @@ export type RecognizerSetup = {
   readonly beamSize?: number;
 };
 
+/** What may be another for every utterance, while the model stays as it is loaded. */
+export type UtteranceSettings = Pick<RecognizerSetup, 'language' | 'languages' | 'task' | 'keyTerms'>;
+
 export type ToChild =
   | { readonly type: 'load'; readonly setup: RecognizerSetup }
+  | { readonly type: 'adjust'; readonly settings: UtteranceSettings }
   | {
       readonly type: 'transcribe';
       readonly job: number;
@@ -41,6 +45,7 @@ export type LoadedModel = {
   /** Codes it can be asked for. */
   readonly languages: readonly string[];
   readonly provider: { readonly requested: string; readonly active: string; readonly reason: string };
+  readonly tasks: readonly string[];
   readonly loadMs: number;
 };
 

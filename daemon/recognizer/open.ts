@@ -3,10 +3,11 @@ import { openPrepared } from '../../models/compiler/prepared.ts';
 import { readCard } from '../../models/manifest.ts';
 import { requireKnown } from '../../models/whisper/languages.ts';
 import { openModel } from '../../models/whisper/open.ts';
+import type { TranscribeOptions } from '../../models/whisper/whisper.ts';
 import { cpuProfile } from '../../providers/cpu.ts';
 import { resolveProvider } from '../../providers/registry.ts';
 import type { Recognition } from '../events.ts';
-import type { LoadedModel, RecognizerSetup } from './messages.ts';
+import type { LoadedModel, RecognizerSetup, UtteranceSettings } from './messages.ts';
 
 export type OpenedRecognition = {
   readonly model: LoadedModel;
@@ -15,6 +16,8 @@ export type OpenedRecognition = {
    * takes.
    */
   readonly recognize: (samples: Float32Array, language?: string) => Promise<Recognition>;
+  /** From the next sound on. What the model does not know is a fault of that sound. */
+  readonly adjust: (settings: UtteranceSettings) => void;
 };
 
 /**
@@ -35,23 +38,36 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     threads: setup.threads,
     defaults: { ...card?.decoding, ...(setup.beamSize === undefined ? {} : { beamSize: setup.beamSize }) },
   });
-  for (const code of setup.languages ?? []) requireKnown('language', code, whisper.languages);
-  const options = {
-    task: setup.task,
-    timestamps: whisper.writesTimestamps,
-    ...(setup.languages?.length ? { candidates: setup.languages } : {}),
-    ...(setup.words === true ? { words: true } : {}),
-    ...(setup.keyTerms?.length ? { keyTerms: setup.keyTerms } : {}),
-  };
+  const named = setup.language === undefined ? [] : [setup.language];
+  for (const code of [...named, ...(setup.languages ?? [])]) {
+    requireKnown('language', code, whisper.languages);
+  }
+  requireKnown('task', setup.task, whisper.tasks);
+  const always = { timestamps: whisper.writesTimestamps, ...(setup.words === true ? { words: true } : {}) };
+  let { language: languageSet } = setup;
+  let options = optionsOf(setup);
   return {
     model: {
       name: card?.name ?? setup.modelDir,
       sha256: compiled.sources['model.safetensors']?.sha256 ?? compiled.key,
-      languages: whisper.languages,
       provider: { requested, active, reason },
+      languages: whisper.languages,
+      tasks: whisper.tasks,
       loadMs: performance.now() - startedAtMs,
     },
-    recognize: (samples, language = setup.language ?? 'auto') =>
-      whisper.transcribe(samples, language === 'auto' ? options : { ...options, language }),
+    recognize: (samples, language = languageSet ?? 'auto') =>
+      whisper.transcribe(samples, { ...options, ...always, ...(language === 'auto' ? {} : { language }) }),
+    adjust(next) {
+      languageSet = next.language;
+      options = optionsOf(next);
+    },
+  };
+}
+
+function optionsOf({ languages, task, keyTerms }: UtteranceSettings): TranscribeOptions {
+  return {
+    task,
+    ...(languages?.length ? { candidates: languages } : {}),
+    ...(keyTerms?.length ? { keyTerms } : {}),
   };
 }

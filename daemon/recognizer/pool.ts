@@ -17,20 +17,23 @@ export type RecognizerPool = {
   readonly close: () => Promise<void>;
 };
 
+/** What a pool needs of a recognizer. */
+export type PooledRecognizer = Pick<SupervisedRecognizer, 'loaded' | 'pid' | 'transcribe' | 'close'>;
+
 type Work = { readonly utterance: Utterance; readonly answer: Deferred<Recognition> };
 
 /** A second of a core loads a model; half a minute of sound is seconds of work for all but the smallest. */
 const startAboveS = 30;
 
 /** `start` starts one of at most `most` processes. The first is started at once. */
-export function recognizerPool(start: () => SupervisedRecognizer, most: number): RecognizerPool {
+export function recognizerPool(start: () => PooledRecognizer, most: number): RecognizerPool {
   const waiting: Work[] = [];
-  const recognizers: SupervisedRecognizer[] = [];
+  const recognizers: PooledRecognizer[] = [];
   let waitingSamples = 0;
   let idle: (() => void)[] = [];
   let closed = false;
 
-  async function work(recognizer: SupervisedRecognizer): Promise<void> {
+  async function work(recognizer: PooledRecognizer): Promise<void> {
     await recognizer.loaded;
     while (!closed) {
       const next = waiting.shift();
@@ -43,7 +46,7 @@ export function recognizerPool(start: () => SupervisedRecognizer, most: number):
     }
   }
 
-  function grow(): SupervisedRecognizer {
+  function grow(): PooledRecognizer {
     const recognizer = start();
     recognizers.push(recognizer);
     // one that cannot be loaded takes no work; of the first, whoever awaits `loaded` hears why

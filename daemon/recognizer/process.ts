@@ -49,6 +49,13 @@ process.on('message', async (message: ToChild) => {
         tell({ type: 'load-failed', fault: wire(thrown) });
       }
       return;
+    case 'adjust':
+      // one that could not be opened is told by `load-failed`
+      opened?.then(
+        ({ adjust }) => adjust(message.settings),
+        () => undefined,
+      );
+      return;
     case 'transcribe':
       try {
         if (opened === undefined) throw new Error('asked before a model was loaded');

@@ -3,15 +3,16 @@ import * as assert from 'uvu/assert';
 import { type Deferred, deferred } from '../../../daemon/deferred.ts';
 import type { Recognition, Utterance } from '../../../daemon/events.ts';
 import { Fault } from '../../../daemon/faults.ts';
-import type { SupervisedRecognizer } from '../../../daemon/recognizer/client.ts';
 import type { LoadedModel } from '../../../daemon/recognizer/messages.ts';
-import { recognizerPool } from '../../../daemon/recognizer/pool.ts';
+import { type PooledRecognizer, recognizerPool } from '../../../daemon/recognizer/pool.ts';
 
 const model: LoadedModel = {
   name: 'test',
   sha256: '',
   languages: ['en'],
   provider: { requested: 'cpu', active: 'cpu', reason: '' },
+  languages: ['en'],
+  tasks: ['transcribe'],
   loadMs: 1,
 };
 
@@ -26,7 +27,7 @@ class Scripted {
   constructor(pid: number) {
     this.pid = pid;
   }
-  get port(): SupervisedRecognizer {
+  get port(): PooledRecognizer {
     return {
       loaded: this.loaded.promise,
       pid: () => this.pid,
