@@ -140,6 +140,16 @@ export type Reply = {
   readonly custom?: unknown;
 };
 
+/** What can be chosen while the daemon runs, as on the topics of these names. */
+export type Settings = {
+  /** A code such as `en`, or `auto`. */
+  readonly language: string;
+  /** As in the configuration: `embedded`, a name, or a folder. */
+  readonly model: string;
+  /** An ALSA PCM, or the source where that is none. */
+  readonly microphone: string;
+};
+
 /** Who is in trouble, or well again. */
 export type Component =
   | 'microphone'
@@ -209,6 +219,8 @@ export type DaemonEvent =
   | { readonly type: 'outbox'; readonly depth: number; readonly dropped: number }
   | { readonly type: 'mute'; readonly muted: boolean }
   | { readonly type: 'reply'; readonly reply: Reply }
+  /** What is set, or what could be, has changed. */
+  | ({ readonly type: 'settings' } & Settings)
   | { readonly type: 'ready'; readonly sinceStartMs: number };
 
 /** Says what happened. Synchronous, total and cheap: nothing that listens may slow hearing down. */

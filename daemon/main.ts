@@ -72,6 +72,7 @@ const modelOptions = {
   threads: { type: 'number', describe: 'threads for the recognizer', requiresArg: true },
 } as const;
 
+let exitCode = 0;
 const parser = yargs(hideBin(process.argv))
   .scriptName('harkd')
   .usage('$0 <command>\n\nHears, and tells your MQTT broker what was said. Nothing leaves the device.')
@@ -123,7 +124,7 @@ const parser = yargs(hideBin(process.argv))
       const { forkRecognizer } = await import('./recognizer/fork.ts');
       const recognizerProcess = forkRecognizer(process.env);
       try {
-        await (await import('./commands/run.ts')).run(argv, context, recognizerProcess);
+        exitCode = await (await import('./commands/run.ts')).run(argv, context, recognizerProcess);
       } finally {
         // of no use where the configuration is wrong: without its channel it ends
         if (recognizerProcess.connected) recognizerProcess.disconnect();
@@ -392,7 +393,6 @@ const parser = yargs(hideBin(process.argv))
   })
   .exitProcess(false);
 
-let exitCode = 0;
 try {
   await parser.parseAsync();
 } catch (thrown) {

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { readCatalog } from '../models/store/catalog.ts';
-import { findModelDir } from '../models/store/installed.ts';
+import { findModelDir, listModels } from '../models/store/installed.ts';
 import { storeDirs } from '../models/store/layout.ts';
 
 export type ModelLocation = {
@@ -33,4 +33,10 @@ export function locateModel(
   const catalog = readCatalog(path.join(packageDir, 'models/catalog'));
   const modelDir = findModelDir(model, storeDirs(environment), catalog);
   return { modelDir, cacheDirs: [userCacheDir] };
+}
+
+/** The models that can be named: `embedded`, and those installed of which the card can be read. */
+export function modelNames(environment: NodeJS.ProcessEnv): readonly string[] {
+  const installed = listModels(storeDirs(environment)).filter(({ trouble }) => trouble === undefined);
+  return ['embedded', ...installed.map(({ name }) => name)];
 }

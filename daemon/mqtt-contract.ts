@@ -21,6 +21,12 @@ export function topicsOf(base: string) {
     speech: `${base}/speech`,
     mute: `${base}/mute`,
     muteSet: `${base}/mute/set`,
+    language: `${base}/language`,
+    languageSet: `${base}/language/set`,
+    model: `${base}/model`,
+    modelSet: `${base}/model/set`,
+    microphone: `${base}/microphone`,
+    microphoneSet: `${base}/microphone/set`,
     event: `${base}/event`,
     requests: `${base}/request/+`,
     request: `${base}/request/`,
@@ -111,6 +117,14 @@ export type EventMessage = { readonly at: string } & (
   /** The machine slows itself down: too hot, or too little power. */
   | { readonly type: 'throttled'; readonly cpuTempC: number | null }
   | { readonly type: 'recognizer-restarted' }
+  /** What was asked on `<command>`, such as `model/set`, was not done. `code` as in docs/errors.md. */
+  | {
+      readonly type: 'command-refused';
+      readonly command: string;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    }
   | {
       readonly type: 'provider-fallback';
       readonly requested: string;

@@ -132,6 +132,8 @@ export function fold(status: Status, event: DaemonEvent): Status {
       return { ...status, outbox: { depth: event.depth, dropped: event.dropped } };
     case 'mute':
       return { ...status, muted: event.muted };
+    case 'settings':
+      return status;
     case 'ready':
       return { ...status, sinceStartMs: event.sinceStartMs };
     default:

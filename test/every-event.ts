@@ -46,5 +46,6 @@ export const everyEvent: { readonly [T in DaemonEvent['type']]: Extract<DaemonEv
   outbox: { type: 'outbox', depth: 2, dropped: 0 },
   mute: { type: 'mute', muted: true },
   reply: { type: 'reply', reply: { id: 'boot-1', recipient: 'home', text: 'the lamp is on' } },
+  settings: { type: 'settings', language: 'en', model: 'embedded', microphone: 'default' },
   ready: { type: 'ready', sinceStartMs: 800 },
 };

@@ -27,6 +27,7 @@ const settleMs = 300;
  * A microphone by its ALSA name, for as long as anyone listens. It never ends and never throws: what goes wrong is
  * announced once as a `fault` of the microphone, tried again with back-off, and announced once as `recovered` when
  * sound flows again. `startSample` jumps over what was lost meanwhile. Aborting kills arecord and frees the device.
+ * `device` is looked at anew whenever a stretch of listening begins.
  */
 export function alsaSource(options: AlsaSourceOptions): AudioSource {
   // outlives a mute: what was announced as broken is recovered when it is heard again, whenever that is

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
+import path from 'node:path';
 import { readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
 import type { AheadOptions } from '../ahead.ts';
@@ -9,25 +10,31 @@ import type { EmbeddedBroker } from '../broker.ts';
 import { accessOf } from '../broker-access.ts';
 import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
+import { knownPcms } from '../capture/known-pcms.ts';
 import { stdinSource } from '../capture/stdin.ts';
+import { choicesFile } from '../choices.ts';
 import { type Config, loadConfig } from '../config/config.ts';
+import { createControls, microphoneOf, takeUpChoices } from '../controls.ts';
 import type { AudioSource, Emit, Sink } from '../events.ts';
 import { Fault, type FaultCode } from '../faults.ts';
 import { createSegmenterFor, openVad } from '../hearing.ts';
 import { createLog, type Log } from '../log.ts';
-import { locateModel } from '../model-location.ts';
+import { locateModel, modelNames } from '../model-location.ts';
 import { MuteSwitch } from '../mute.ts';
 import { outboxFor } from '../outbox-for.ts';
 import { listen } from '../pipeline.ts';
 import { SegmentQueue } from '../queue.ts';
+import { recentFaults } from '../recent-faults.ts';
 import { startRecognizer } from '../recognizer/client.ts';
 import { recognitionSettings } from '../recognizer/settings.ts';
+import { selfTest } from '../self-test.ts';
 import { logSink } from '../sinks/log.ts';
 import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../status.ts';
 import { systemdNotifier } from '../systemd.ts';
 import { untilAborted } from '../waiting.ts';
 import type { CommandContext } from './context.ts';
 import { keepRecord } from './keep-record.ts';
+import { requestsFor } from './requests.ts';
 import { openWebPage } from './web-page.ts';
 import { openWebhook, type Webhook } from './webhook.ts';
 
@@ -49,20 +56,22 @@ const finishDeadlineMs = 10_000;
 const deliverDeadlineMs = 5_000;
 /** With --once nobody waits at a prompt: there is time for a broker that is being restarted. */
 const deliverOnceDeadlineMs = 60_000;
+/** Not 0, or a supervisor that restarts on failure only would leave it at that: EX_TEMPFAIL, "try again". */
+const restartExitCode = 75;
 /** A file played fast waits for the recognizer while this much speech is ahead of it. */
 const waitAboveS = 20;
 
 /**
  * Runs until it is asked to stop or, with `once`, until the source has ended and all is delivered.
- * `recognizerProcess` was started in advance; it is closed with the recognizer.
+ * `recognizerProcess` was started in advance; it is closed with the recognizer. Answers the exit code.
  * Throws `Fault`: what the operator must mend before it can start, or what could not be delivered at the end.
  */
 export async function run(
   argv: RunArguments,
   context: CommandContext,
   recognizerProcess?: ChildProcess,
-): Promise<void> {
-  const config = loadConfig({
+): Promise<number> {
+  const configInput = {
     path: argv.config,
     environment: context.environment,
     overrides: {
@@ -74,9 +83,10 @@ export async function run(
       http: { listen: argv.http },
       log: { level: argv.verbose ? 'debug' : undefined },
     },
-  });
+  } as const;
+  const configured = loadConfig(configInput);
   const log = createLog({
-    ...config.log,
+    ...configured.log,
     isTty: context.stderrIsTty,
     noColor: (context.environment['NO_COLOR'] ?? '') !== '',
     write: context.writeError,
@@ -85,12 +95,26 @@ export async function run(
     notifySocket: context.environment['NOTIFY_SOCKET'],
     onTrouble: (message) => log('warn', message),
   });
-  const location = locateModel(config.model, context.packageDir, context.environment);
+  const setupOf = (config: Config) => ({
+    ...locateModel(config.model, context.packageDir, context.environment),
+    ...recognitionSettings(config),
+    threads: config.threads,
+  });
+  const setup = setupOf(configured);
+  const kept = {
+    choicesFile: choicesFile(path.join(configured.stateDir, 'choices.json'), (message, hint) =>
+      log('warn', message, { hint }),
+    ),
+    setupOf,
+    warn: (message: string, hint: string) => log('warn', message, { hint }),
+  };
+  const { config, choices, trial } = takeUpChoices(configured, kept);
   const bootId = randomBytes(6).toString('hex');
 
   // everything that happens passes here: the status first, so that whoever is told next can read it
   let status = initialStatus;
-  const sinks: Sink[] = [logSink(log)];
+  const faults = recentFaults();
+  const sinks: Sink[] = [logSink(log), faults];
   let saidReady = false;
   const emit: Emit = (event) => {
     status = fold(status, event);
@@ -104,11 +128,8 @@ export async function run(
 
   // the slowest part first: it loads in its own process while the others open here
   const recognizer = startRecognizer({
-    setup: {
-      ...location,
-      ...recognitionSettings(config),
-      threads: config.threads,
-    },
+    setup,
+    trial,
     emit,
     environment: context.environment,
     deadlineMs: config.recognizer.deadlineMs,
@@ -116,13 +137,21 @@ export async function run(
     attempts: config.recognizer.attempts,
     spare: recognizerProcess,
   });
+  const controls = createControls({
+    ...{ ...kept, configured, config, choices, recognizer },
+    readConfig: () => loadConfig(configInput),
+    models: () => modelNames(context.environment),
+    microphones: () => knownPcms(context.environment),
+    onChange: (settings) => emit({ type: 'settings', ...settings }),
+  });
   const machine = watchMachine({
     pids: () => [process.pid, recognizer.pid()].filter((pid) => pid !== undefined),
     intervalMs: (config.mqtt.healthIntervalS * 1000) / 2,
   });
   const { outbox, keptIn, announce: announceOutbox } = await outboxFor(config, emit);
   const unloadable = new AbortController();
-  const stop = AbortSignal.any([context.signal, unloadable.signal]);
+  const restart = new AbortController();
+  const stop = AbortSignal.any([context.signal, unloadable.signal, restart.signal]);
   const giveUp = new AbortController();
   void untilAborted(stop).then(() => setTimeout(() => giveUp.abort(), finishDeadlineMs).unref());
   void untilAborted(giveUp.signal).then(() => recognizer.close());
@@ -131,6 +160,15 @@ export async function run(
 
   const health = () =>
     healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() });
+
+  const info = () =>
+    infoPayload(status, {
+      version: context.version,
+      // by the clock of now: a board without one of its own may have started in 1970
+      startedAtMs: Math.round(Date.now() / 1000 - process.uptime()) * 1000,
+      machine: { ...machineFacts, board: machine.readings().board },
+      config: controls.config(),
+    });
 
   async function hear(): Promise<void> {
     const mute = new MuteSwitch(false, (muted) => emit({ type: 'mute', muted }));
@@ -158,17 +196,26 @@ export async function run(
             area: config.homeAssistant.area,
           }),
         },
-        info: () =>
-          infoPayload(status, {
-            version: context.version,
-            // by the clock of now: a board without one of its own may have started in 1970
-            startedAtMs: Math.round(Date.now() / 1000 - process.uptime()) * 1000,
-            machine: { ...machineFacts, board: machine.readings().board },
-            config,
-          }),
+        info,
         hermes: config.hermes.enabled ? config.hermes : undefined,
         homie: config.homie.enabled ? config.homie : undefined,
         onMute: (muted, by) => mute.set(muted, by),
+        settings: controls.settings(),
+        onSet: controls.set,
+        requests: requestsFor({
+          controls,
+          notifySocket: context.environment['NOTIFY_SOCKET'],
+          restart: () => restart.abort(),
+          selfTest: selfTest({
+            recording: shippedRecording(context.packageDir),
+            recognizer,
+            language: () => controls.config().language,
+            status: () => status,
+          }),
+          info,
+          health,
+          faults: faults.list,
+        }),
         onRepaired: (topics) =>
           log('warn', `said again, since it was not on the broker as we had said it: ${topics.join(', ')}`, {
             hint: 'somebody else writes there: an earlier client id, a tool, or a second harkd with the same base topic',
@@ -190,7 +237,7 @@ export async function run(
     webhook = await openWebhook(config, { bootId, emit, log });
     if (webhook !== undefined) sinks.push(webhook.sink);
     webhook?.outbox.announce();
-    const card = readCard(location.modelDir);
+    sinks.push(lookAroundWith(controls.lookAround));
     const detectSpeech = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
     recognizer.loaded.then(
@@ -199,19 +246,25 @@ export async function run(
     );
     let segments = 0;
     await listen({
-      source: sourceFor(config, argv.pace ?? 'realtime', context, emit, log),
+      source: sourceFor(controls.config, argv.pace ?? 'realtime', context, emit, log),
       detectSpeech,
-      createSegmenter: createSegmenterFor(config, card, () => `${bootId}-${++segments}`),
+      createSegmenter() {
+        const now = controls.config();
+        const card = readCard(setupOf(now).modelDir);
+        return createSegmenterFor(now, card, () => `${bootId}-${++segments}`)();
+      },
+      segmenterSettings: controls.config,
+      sourceChanged: controls.microphoneChanged,
       queue: new SegmentQueue(config.queue.capacityS),
       // who plays a file fast waits for the whole of it: words before their time would only slow it down
-      ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadFor(config) }),
+      ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadBy(controls.config) }),
       recognizer,
       mute,
       emit,
       origin: () => ({
-        model: status.provider?.model ?? config.model,
+        model: status.provider?.model ?? controls.config().model,
         provider: status.provider?.active ?? config.provider,
-        microphone: status.microphone.device ?? config.source,
+        microphone: status.microphone.device ?? controls.config().source,
       }),
       signal: stop,
       giveUp: giveUp.signal,
@@ -259,6 +312,7 @@ export async function run(
   const { undelivered, unsent } = await takeApart();
   leftOver(undelivered, 'BROKER_UNREACHABLE', broker?.url ?? config.mqtt.url, keptIn);
   if (webhook !== undefined) leftOver(unsent, 'WEBHOOK_UNREACHABLE', webhook.origin, webhook.outbox.keptIn);
+  return restart.signal.aborted && !context.signal.aborted ? restartExitCode : 0;
 }
 
 const machineFacts = {
@@ -268,8 +322,35 @@ const machineFacts = {
   node: process.version,
 };
 
-function aheadFor({ recognizer, partials }: Config): AheadOptions {
-  return { eager: recognizer.eager, partialEveryMs: partials.enabled ? partials.intervalMs : undefined };
+/** As `config` says whenever it is asked. */
+function aheadBy(config: () => Config): AheadOptions {
+  return {
+    get eager() {
+      return config().recognizer.eager;
+    },
+    get partialEveryMs() {
+      const { enabled, intervalMs } = config().partials;
+      return enabled ? intervalMs : undefined;
+    },
+  };
+}
+
+/** Where a microphone has come or gone, others may have, too. */
+function lookAroundWith(lookAround: () => Promise<void>): Sink {
+  return {
+    name: 'look around',
+    publish(event) {
+      if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
+    },
+    close: async () => ({ undelivered: 0 }),
+  };
+}
+
+function shippedRecording(packageDir: string) {
+  return {
+    file: path.join(packageDir, 'models/embedded/demo/lights.wav'),
+    text: 'dim the bedroom lights',
+  };
 }
 
 async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | undefined> {
@@ -286,17 +367,25 @@ async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | u
 }
 
 function sourceFor(
-  { source, capture }: Config,
+  config: () => Config,
   pace: 'realtime' | 'fast',
   { environment, stdin }: CommandContext,
   emit: Emit,
   log: Log,
 ): AudioSource {
   const warn = (message: string): void => log('warn', message);
+  const { source, capture } = config();
   if (source === 'stdin') return stdinSource(stdin as AsyncIterable<Uint8Array>, { emit, warn });
   if (source.startsWith('file:')) {
     return fileSource(source.slice('file:'.length), { pace, emit, warn, environment });
   }
-  const device = source === 'alsa' ? 'default' : source.slice('alsa:'.length);
-  return alsaSource({ ...capture, device, emit, environment });
+  return alsaSource({
+    ...capture,
+    // another one may be chosen from one stretch of listening to the next
+    get device() {
+      return microphoneOf(config());
+    },
+    emit,
+    environment,
+  });
 }

@@ -81,15 +81,16 @@ export function problemOf(error: ErrorObject, whereIs: WhereIs): Problem {
   };
 }
 
+const fileHint =
+  'correct them and try with: harkd config check; every key is explained in docs/configuration.md';
+
 /** One fault that lists all of them, a line each; the problems themselves are its `cause`. */
-export function faultOf(problems: readonly Problem[]): Fault {
+export function faultOf(problems: readonly Problem[], hint = fileHint): Fault {
   const lines = problems.map(({ where, key, got, expected, hint }) => {
     const sentence = got.startsWith('no such') ? `${key}: ${got}` : `${key} is ${got}, expected ${expected}`;
     return `  ${where}: ${sentence}${hint === '' ? '' : ` (${hint})`}`;
   });
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  const hint =
-    'correct them and try with: harkd config check; every key is explained in docs/configuration.md';
   const message = `${count} in the configuration:\n${lines.join('\n')}`;
   return new Fault('CONFIG_INVALID', message, hint, { cause: problems });
 }

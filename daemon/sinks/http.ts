@@ -315,6 +315,7 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
       case 'outbox':
       case 'overrun':
       case 'reply':
+      case 'settings':
         return;
       default:
         event satisfies never;

@@ -123,6 +123,13 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
       case 'reply':
         write('debug', `reply to ${event.reply.id}: ${event.reply.text ?? 'no text'}`, fields(event));
         return;
+      case 'settings':
+        write(
+          'info',
+          `set: language ${event.language}, model ${event.model}, microphone ${event.microphone}`,
+          fields(event),
+        );
+        return;
       case 'ready':
         write('info', `ready after ${Math.round(event.sinceStartMs)} ms`, fields(event));
         return;

@@ -1,5 +1,5 @@
 /**
- * Says over MQTT what the daemon hears and how it is, and takes the mute switch from it. Topics, payloads, retain
+ * Says over MQTT what the daemon hears and how it is, and takes commands from it. Topics, payloads, retain
  * and QoS: docs/mqtt.md. Finals go through the outbox and are never lost; everything else is said while there is
  * somebody to say it to.
  */
@@ -7,15 +7,15 @@ import { randomUUID } from 'node:crypto';
 import { accessOf, type BrokerAccess } from '../broker-access.ts';
 import type { BrokerLink, Message, Protocol, Publication, Retry } from '../broker-connection.ts';
 import { connectBroker } from '../broker-connection.ts';
-import type { DaemonEvent, Emit, Sink } from '../events.ts';
-import { Fault } from '../faults.ts';
+import type { DaemonEvent, Emit, Settings, Sink } from '../events.ts';
+import { Fault, toFault } from '../faults.ts';
 import type { EventMessage, HealthMessage } from '../mqtt-contract.ts';
 import { topicsOf } from '../mqtt-contract.ts';
 import type { Outbox } from '../outbox.ts';
 import { memoryOutbox } from '../outbox.ts';
 import { sleep } from '../waiting.ts';
 import { type HomeAssistantOptions, keepAnnounced } from './mqtt/announcement.ts';
-import { answerTo, parseCommand } from './mqtt/commands.ts';
+import { answerTo, bounded, parseCommand, type Requests } from './mqtt/commands.ts';
 import { deliverInOrder } from './mqtt/delivery.ts';
 import type { Happening } from './mqtt/happenings.ts';
 import { happenings } from './mqtt/happenings.ts';
@@ -52,6 +52,12 @@ export type MqttSinkOptions = BrokerAccess & {
   readonly muted?: boolean | undefined;
   /** Somebody asks for mute on or off: a person, or Rhasspy for a while. The real state comes back as a `mute` event. */
   readonly onMute: (muted: boolean, by: 'person' | 'hermes') => void;
+  /** What is set at the start; every change of it comes as a `settings` event. */
+  readonly settings: Settings;
+  /** Somebody asks for another. Rejects with a `Fault`; what is done comes back as a `settings` event. */
+  readonly onSet: (name: keyof Settings, value: string) => Promise<void>;
+  /** What can be asked on `request/<name>`, besides `ping`. */
+  readonly requests: Requests;
   /** A message on a command topic was not obeyed: for the log. */
   readonly onIgnored?: ((command: { readonly topic: string; readonly reason: string }) => void) | undefined;
   readonly emit: Emit;
@@ -107,6 +113,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   const happeningsOf = happenings();
   const onIgnored = tellSparingly((ignored) => options.onIgnored?.(ignored));
   let muted = options.muted ?? false;
+  let { settings } = options;
   let speaking = false;
   let throttled = false;
   let closed = false;
@@ -211,7 +218,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         });
 
   const retained = keepRetained({
-    topics: [topics.status, topics.info, topics.mute],
+    topics: [topics.status, topics.info, topics.mute, topics.language, topics.model, topics.microphone],
     said: (topic) => lastSaid.get(topic),
     link: () => connection.link(),
     repair(topics) {
@@ -230,7 +237,13 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   function onOnline(link: BrokerLink): void {
     // we rely on no session: a broker that was killed has forgotten our subscriptions and all that was retained
     retained.linkChanged(link);
-    subscribe(link, [topics.muteSet, topics.requests]);
+    subscribe(link, [
+      topics.muteSet,
+      topics.languageSet,
+      topics.modelSet,
+      topics.microphoneSet,
+      topics.requests,
+    ]);
     if (announcement !== undefined) subscribe(link, announcement.topics);
     if (hermes !== undefined) subscribe(link, hermes.topics);
     // of a run that crashed moments ago the delayed will is not out, and never will be: its end is told by us
@@ -262,8 +275,15 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     say(publications.status('online'));
     say(publications.info(options.info()));
     say(publications.mute(muted));
+    saySettings();
     say(publications.speech(speaking));
     heartbeat.within(0);
+  }
+
+  function saySettings(): void {
+    say(publications.language(settings));
+    say(publications.model(settings));
+    say(publications.microphone(settings));
   }
 
   function brokerIs(state: 'connecting' | 'online' | 'offline'): void {
@@ -311,6 +331,9 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     homie?.health(health);
   }
 
+  const requests: Requests = { ping: () => ({ at: new Date().toISOString(), bootId }), ...options.requests };
+  const inBounds = bounded();
+
   function obey(message: Message): void {
     if (closed || retained.heard(message)) return;
     if (announcement?.heard(message) === true || hermes?.heard(message) === true) return;
@@ -320,8 +343,19 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         options.onMute(command.muted, 'person');
         return;
       case 'request': {
-        const answer = answerTo(command, () => ({ at: new Date().toISOString(), bootId }));
-        say(publications.answer(command.name, answer, command.correlationData));
+        const { name, correlationData } = command;
+        void answerTo(command, requests, inBounds).then((answer) =>
+          say(publications.answer(name, answer, correlationData)),
+        );
+        return;
+      }
+      case 'set': {
+        const { name, value } = command;
+        inBounds(() => options.onSet(name, value)).catch((thrown: unknown) => {
+          const { code, message: what, hint } = toFault(thrown);
+          tell({ type: 'command-refused', command: `${name}/set`, code, message: what, hint });
+          onIgnored({ topic: message.topic, reason: `${code}: ${what}` });
+        });
         return;
       }
       case 'ignored':
@@ -364,6 +398,14 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         // an answer that comes late answers nothing
         say(publications.reply(event.reply));
         return;
+      case 'settings': {
+        const { type: _, ...now } = event;
+        settings = now;
+        saySettings();
+        say(publications.info(options.info()));
+        announcement?.deviceChanged(connection.link());
+        return;
+      }
       case 'provider':
         say(publications.info(options.info()));
         announcement?.deviceChanged(connection.link());

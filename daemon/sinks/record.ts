@@ -31,6 +31,7 @@ export function recordSink({ append, close }: Keeper): Sink {
         case 'level':
         case 'mute':
         case 'reply':
+        case 'settings':
         case 'fault':
         case 'recovered':
         case 'ready':

@@ -47,6 +47,7 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
   const make = publicationsFor(topicsOf('b'), 'boot');
   const entry = { id: 'a', createdAtMs: 0, bootId: 'boot', body: JSON.stringify(transcriptOf(1)) };
   const health = { ...healthOf(), mqtt: { reconnects: 0, outbox: 0, outboxDropped: 0 } };
+  const settings = { language: 'auto', model: 'embedded', microphone: 'default' };
   const sent = [
     make.status('online'),
     make.info({}),
@@ -55,6 +56,9 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
     make.partial({ id: 'a', rev: 1, text: '', stableChars: 0, language: 'en' }),
     make.speech(true),
     make.mute(true),
+    make.language(settings),
+    make.model(settings),
+    make.microphone(settings),
     ...make.event(entry),
     make.reply({ id: 'a', recipient: 'home' }),
     make.answer('<command>', { status: 'ok', data: {} }, undefined),
@@ -88,6 +92,7 @@ test('every type of event has its row, and no other', () => {
     'segment-dropped': true,
     throttled: true,
     'recognizer-restarted': true,
+    'command-refused': true,
     'provider-fallback': true,
     'outbox-full': true,
     'outbox-unsafe': true,

@@ -170,6 +170,7 @@ export function metricsFor(options: MetricsOptions): Metrics {
       case 'broker':
       case 'mute':
       case 'reply':
+      case 'settings':
       case 'ready':
         return;
       default:

@@ -1,20 +1,29 @@
 import type { Message } from '../../broker-connection.ts';
+import type { Settings } from '../../events.ts';
+import { Fault, toFault } from '../../faults.ts';
 import type { Answer, Topics } from '../../mqtt-contract.ts';
 
 /** What a message on one of our command topics asks for. Anyone on the broker can send one: nothing in it is trusted. */
 export type Command =
   | { readonly type: 'mute'; readonly muted: boolean }
+  | { readonly type: 'set'; readonly name: keyof Settings; readonly value: string }
   | {
       readonly type: 'request';
       readonly name: string;
+      /** What its payload is in JSON, the text of it where it is none, or undefined for an empty one. */
+      readonly body: unknown;
       readonly transaction: string | number | undefined;
       readonly correlationData: Buffer | undefined;
     }
   /** Not obeyed. `reason` has no part of the payload in it. */
   | { readonly type: 'ignored'; readonly topic: string; readonly reason: string };
 
-/** No command needs more. */
-const maxPayloadBytes = 4096;
+/** A list of 1000 key terms may be this long; nothing else is. */
+const maxPayloadBytes = 64 * 1024;
+/** A path may be a model. */
+const maxValueLength = 1024;
+/** Commands that are being carried out, or wait for it. Nobody at a keyboard gets there. */
+const mostAtOnce = 16;
 
 /** Reads one message. Total: every topic and every payload has an answer. */
 export function parseCommand(message: Message, topics: Topics): Command {
@@ -35,36 +44,94 @@ export function parseCommand(message: Message, topics: Topics): Command {
         return ignored(`expected ON or OFF, got something else of ${payload.length} bytes`);
     }
   }
-  if (!topic.startsWith(topics.request)) return ignored('not a command topic');
+  const name = settingOf(topic, topics);
+  if (name !== undefined) {
+    const value = payload.toString('utf8').trim();
+    if (value === '' || value.length > maxValueLength || /\p{C}/u.test(value)) {
+      return ignored(`expected a ${name}, got something else of ${payload.length} bytes`);
+    }
+    return { type: 'set', name, value };
+  }
+  return parseRequest(message, topics) ?? ignored('expected a command name of a-z and -');
+}
+
+function settingOf(topic: string, topics: Topics): keyof Settings | undefined {
+  switch (topic) {
+    case topics.languageSet:
+      return 'language';
+    case topics.modelSet:
+      return 'model';
+    case topics.microphoneSet:
+      return 'microphone';
+    default:
+      return undefined;
+  }
+}
+
+function parseRequest({ topic, payload, correlationData }: Message, topics: Topics): Command | undefined {
+  if (!topic.startsWith(topics.request)) return undefined;
   const name = topic.slice(topics.request.length);
   // the name becomes part of the topic we answer on
-  if (!/^[a-z][a-z-]{0,31}$/.test(name)) return ignored('expected a command name of a-z and -');
-  return {
-    type: 'request',
-    name,
-    transaction: transactionOf(payload),
-    correlationData: message.correlationData,
-  };
+  if (!/^[a-z][a-z-]{0,31}$/.test(name)) return undefined;
+  const body = bodyOf(payload.toString('utf8'));
+  return { type: 'request', name, body, transaction: transactionOf(body), correlationData };
 }
 
-/** The answer to a request, `transaction` echoed. */
-export function answerTo(request: Extract<Command, { type: 'request' }>, data: () => unknown): Answer {
-  const echo = request.transaction === undefined ? {} : { transaction: request.transaction };
-  if (request.name === 'ping') return { status: 'ok', data: data(), ...echo };
-  return { status: 'error', data: {}, error: `no command ${request.name}: there is ping`, ...echo };
-}
-
-function transactionOf(payload: Buffer): string | number | undefined {
-  let parsed: unknown;
+function bodyOf(text: string): unknown {
+  if (text.trim() === '') return undefined;
   try {
-    parsed = JSON.parse(payload.toString('utf8'));
+    return JSON.parse(text);
   } catch {
-    return undefined;
+    return text;
   }
-  if (typeof parsed !== 'object' || parsed === null || !('transaction' in parsed)) return undefined;
-  const { transaction } = parsed;
+}
+
+function transactionOf(body: unknown): string | number | undefined {
+  if (typeof body !== 'object' || body === null || !('transaction' in body)) return undefined;
+  const { transaction } = body;
   if (typeof transaction === 'number') return transaction;
   return typeof transaction === 'string' && transaction.length <= 128 ? transaction : undefined;
+}
+
+type Request = Extract<Command, { type: 'request' }>;
+
+/** What a request does: takes its body, answers its data. Throws or rejects with a `Fault`. */
+export type Requests = Readonly<Record<string, (body: unknown) => unknown>>;
+
+/** Does what a request asks for. Never rejects: what goes wrong is the answer, with code and hint in its data. */
+export async function answerTo(
+  { name, body, transaction }: Request,
+  requests: Requests,
+  inBounds = bounded(),
+): Promise<Answer> {
+  const echo = transaction === undefined ? {} : { transaction };
+  try {
+    const request = Object.hasOwn(requests, name) ? requests[name] : undefined;
+    if (request === undefined) {
+      const known = Object.keys(requests).join(', ');
+      throw new Fault('COMMAND_INVALID', `there is no command ${name}`, `there are ${known}`);
+    }
+    return { status: 'ok', data: (await inBounds(async () => request(body))) ?? {}, ...echo };
+  } catch (thrown) {
+    const { code, message, hint } = toFault(thrown);
+    return { status: 'error', data: { code, hint }, error: `${code}: ${message}`, ...echo };
+  }
+}
+
+/** Lets so many commands through at a time; who asks for more is turned down, and nothing grows. */
+export function bounded(most = mostAtOnce): <T>(work: () => Promise<T>) => Promise<T> {
+  let atOnce = 0;
+  return async (work) => {
+    if (atOnce >= most) {
+      throw new Fault('COMMAND_BUSY', `${atOnce} commands are being carried out`, 'ask again later');
+    }
+    atOnce += 1;
+    try {
+      return await work();
+    } finally {
+      atOnce -= 1;
+    }
+  };
 }
 
 /** Fit for a log: no control characters, no length to speak of. */

@@ -1,5 +1,5 @@
 import type { Publication } from '../../broker-connection.ts';
-import type { PartialTranscript, Reply, Transcript } from '../../events.ts';
+import type { PartialTranscript, Reply, Settings, Transcript } from '../../events.ts';
 import type { Answer, HealthMessage, Topics, TranscriptMessage } from '../../mqtt-contract.ts';
 import { schemaVersion } from '../../mqtt-contract.ts';
 import type { OutboxEntry } from '../../outbox.ts';
@@ -15,6 +15,9 @@ export function publicationsFor(topics: Topics, bootId: string) {
   return {
     status: (status: 'online' | 'offline'): Publication => state(topics.status, status),
     mute: (muted: boolean): Publication => state(topics.mute, muted ? 'ON' : 'OFF'),
+    language: ({ language }: Settings): Publication => state(topics.language, language),
+    model: ({ model }: Settings): Publication => state(topics.model, model),
+    microphone: ({ microphone }: Settings): Publication => state(topics.microphone, microphone),
     info: (info: object): Publication => ({ ...state(topics.info, JSON.stringify(info)), ...json }),
     health: (health: HealthMessage, expiryS: number): Publication => ({
       ...state(topics.health, JSON.stringify(health)),

@@ -9,7 +9,6 @@ import { type PooledRecognizer, recognizerPool } from '../../../daemon/recognize
 const model: LoadedModel = {
   name: 'test',
   sha256: '',
-  languages: ['en'],
   provider: { requested: 'cpu', active: 'cpu', reason: '' },
   languages: ['en'],
   tasks: ['transcribe'],

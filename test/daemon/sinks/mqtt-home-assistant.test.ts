@@ -32,7 +32,9 @@ const configTopic = discoveryTopicOf('homeassistant', base);
 /** In the order in which Home Assistant can use them. */
 const introduction = [
   configTopic,
-  ...['status', 'info', 'mute', 'speech', 'health'].map((name) => `${base}/${name}`),
+  ...['status', 'info', 'mute', 'language', 'model', 'microphone', 'speech', 'health'].map(
+    (name) => `${base}/${name}`,
+  ),
 ];
 const isBack = ({ length }: readonly unknown[]) => length > 0;
 

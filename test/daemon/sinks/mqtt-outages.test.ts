@@ -236,7 +236,9 @@ test('a publication the broker refuses is announced, kept and delivered when it 
   const forbidden = [
     ...readable,
     'user harkd',
-    ...['status', 'info', 'health', 'mute', 'speech'].map((topic) => `topic write ${base}/${topic}`),
+    ...['status', 'info', 'health', 'mute', 'language', 'model', 'microphone', 'speech'].map(
+      (topic) => `topic write ${base}/${topic}`,
+    ),
     `topic read ${base}/#`,
   ];
   const first = await brokerOf(world, { users, acl: forbidden });

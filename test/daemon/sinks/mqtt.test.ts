@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { deferred } from '../../../daemon/deferred.ts';
 import { Fault } from '../../../daemon/faults.ts';
 import type { Listener, Mosquitto } from '../../fixtures/broker.ts';
 import { listenTo, mosquittoMissing, startMosquitto } from '../../fixtures/broker.ts';
@@ -10,6 +11,8 @@ import { eventually, healthOf, said, transcriptOf } from '../../fixtures/daemon-
 import type { Rig } from '../../fixtures/sink.ts';
 import { base, rigOf } from '../../fixtures/sink.ts';
 import { announceSkip } from '../../skip.ts';
+
+const settingNames = ['language', 'model', 'microphone'];
 
 type World = { mosquitto: Mosquitto; rigs: Rig[]; listeners: Listener[] };
 
@@ -26,7 +29,7 @@ test.after.each(async (world) => {
   for (const { close } of world.listeners) close();
   await Promise.all(world.rigs.map(({ sink }) => sink.close(1000)));
   const cleaner = await listenTo(world.mosquitto.url, 'nothing');
-  for (const name of ['status', 'info', 'health', 'mute', 'mute/set']) {
+  for (const name of ['status', 'info', 'health', 'mute', 'mute/set', ...settingNames]) {
     await cleaner.client.publishAsync(`${base}/${name}`, '', { qos: 1, retain: true });
   }
   cleaner.close();
@@ -53,6 +56,9 @@ test('who comes later finds status, info, health and mute retained', async (worl
   assert.equal([...heard.keys()].sort(), [
     `${base}/health`,
     `${base}/info`,
+    `${base}/language`,
+    `${base}/microphone`,
+    `${base}/model`,
     `${base}/mute`,
     `${base}/status`,
   ]);
@@ -228,6 +234,68 @@ test('request/ping is answered with its transaction and correlation data', async
   await listener.client.publishAsync(`${base}/request/dance`, 'now', { qos: 1 });
   const [refusal] = await listener.until(`${base}/response/dance`, ({ length }) => length === 1);
   assert.is(JSON.parse(refusal?.text ?? '').status, 'error');
+});
+
+test('what is set is retained as it is, and what is to be set is asked for, once and not from the past', async (world) => {
+  const listener = await listen(world);
+  await listener.client.publishAsync(`${base}/language/set`, 'fr', { qos: 1, retain: true });
+  const { sink, sets, ignored } = await start(world, { protocol: '3.1.1' });
+  const set = (name: string, value: string | Buffer) =>
+    listener.client.publishAsync(`${base}/${name}/set`, value, { qos: 1 });
+  for (const name of settingNames) await set(name, ` new-${name}\n`);
+  for (const nonsense of ['', ' ', 'a\0b', 'x'.repeat(1025)]) await set('language', nonsense);
+  await eventually('ignored', () => ignored.length === 5);
+  assert.equal(sets, ['language=new-language', 'model=new-model', 'microphone=new-microphone']);
+  assert.is(listener.on(`${base}/language`).at(-1)?.text, 'auto', 'asked is not done');
+  sink.publish({ type: 'settings', language: 'de', model: 'tiny', microphone: 'usb' });
+  const expected = { language: 'de', model: 'tiny', microphone: 'usb' };
+  for (const [name, value] of Object.entries(expected)) {
+    const messages = await listener.until(`${base}/${name}`, (all) => all.at(-1)?.text === value);
+    assert.is(messages.at(-1)?.qos, 1);
+  }
+  await listener.client.publishAsync(`${base}/language/set`, '', { qos: 1, retain: true });
+});
+
+test('what cannot be set is told by code, and nobody can ask for more at a time than is bearable', async (world) => {
+  const held = deferred<void>();
+  const { ignored } = await start(world, {
+    onSet: async (name) => {
+      if (name === 'model') throw new Fault('MODEL_MISSING', 'no such model', 'installed: embedded');
+      await held.promise;
+    },
+    requests: { count: () => ({ n: 1 }), bug: () => Promise.reject(new Error('oh')) },
+  });
+  const listener = await listen(world);
+  const say = (topic: string, text = '') =>
+    listener.client.publishAsync(`${base}/${topic}`, text, { qos: 1 });
+  await say('model/set', 'huge');
+  const [refusal] = await listener.until(`${base}/event`, ({ length }) => length === 1);
+  const { at: _, ...event } = JSON.parse(refusal?.text ?? '');
+  assert.equal(event, {
+    type: 'command-refused',
+    command: 'model/set',
+    code: 'MODEL_MISSING',
+    message: 'no such model',
+    hint: 'installed: embedded',
+  });
+  assert.match(ignored[0]?.reason ?? '', /MODEL_MISSING/);
+  const answerOf = async (name: string) => {
+    await say(`request/${name}`, '{"transaction":1}');
+    const [answer] = await listener.until(`${base}/response/${name}`, ({ length }) => length > 0);
+    return JSON.parse(answer?.text ?? '');
+  };
+  assert.equal(await answerOf('count'), { status: 'ok', data: { n: 1 }, transaction: 1 });
+  const unknown = await answerOf('constructor');
+  assert.is(unknown.data.code, 'COMMAND_INVALID');
+  assert.match(unknown.data.hint, /ping, count, bug/);
+  assert.is((await answerOf('bug')).data.code, 'INTERNAL');
+  await Promise.all(Array.from({ length: 20 }, () => say('language/set', 'en')));
+  const refusals = await listener.until(`${base}/event`, ({ length }) => length === 5);
+  assert.equal(
+    refusals.slice(1).map(({ text }) => JSON.parse(text).code),
+    Array(4).fill('COMMAND_BUSY'),
+  );
+  held.resolve();
 });
 
 test('close delivers what is left, says offline, and leaves no last will behind', async (world) => {

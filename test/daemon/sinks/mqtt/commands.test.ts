@@ -48,14 +48,14 @@ test('the topic we answer on cannot be chosen freely', () => {
   }
 });
 
-test('a transaction is echoed if it is a short string or a number', () => {
-  const transactionOf = (payload: string) => {
+test('a transaction is echoed if it is a short string or a number', async () => {
+  const transactionOf = async (payload: string) => {
     const command = parse(`${topics.request}ping`, payload);
     assert.ok(command.type === 'request');
-    return answerTo(command, () => ({})).transaction;
+    return (await answerTo(command, { ping: () => ({}) })).transaction;
   };
-  assert.is(transactionOf('{"transaction":"a"}'), 'a');
-  assert.is(transactionOf('{"transaction":7}'), 7);
+  assert.is(await transactionOf('{"transaction":"a"}'), 'a');
+  assert.is(await transactionOf('{"transaction":7}'), 7);
   for (const payload of [
     '',
     'a',
@@ -64,7 +64,7 @@ test('a transaction is echoed if it is a short string or a number', () => {
     '{"transaction":{}}',
     `{"transaction":"${'x'.repeat(129)}"}`,
   ]) {
-    assert.is(transactionOf(payload), undefined, payload);
+    assert.is(await transactionOf(payload), undefined, payload);
   }
 });
 
@@ -79,7 +79,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-test('five thousand hostile messages: none throws, and only a live ON or OFF mutes', () => {
+test('five thousand hostile messages: none throws, and only a live ON or OFF mutes', async () => {
   const random = randomOf(20261122);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
   const seeds = [
@@ -112,7 +112,7 @@ test('five thousand hostile messages: none throws, and only a live ON or OFF mut
     }
     if (command.type === 'request') {
       assert.is(retained, false);
-      JSON.stringify(answerTo(command, () => ({})));
+      JSON.stringify(await answerTo(command, { ping: () => ({}) }));
     }
   }
 });
