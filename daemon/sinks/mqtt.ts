@@ -207,6 +207,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
           homie: options.homie,
           name: base.replaceAll('/', ' '),
           muted,
+          willDelayS,
           connect: (own) => connectBroker({ ...broker, clientId: `${broker.clientId}-homie`, ...own }),
           onMute: (muted) => options.onMute(muted, 'person'),
           onIgnored,
@@ -245,7 +246,10 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       topics.requests,
     ]);
     if (announcement !== undefined) subscribe(link, announcement.topics);
-    if (hermes !== undefined) subscribe(link, hermes.topics);
+    if (hermes !== undefined) {
+      hermes.linkChanged();
+      subscribe(link, hermes.topics);
+    }
     // of a run that crashed moments ago the delayed will is not out, and never will be: its end is told by us
     if (willDelayS > 0 && connection.reconnects() === 0) {
       void link.publish(publications.status('offline')).catch(() => undefined);

@@ -20,6 +20,8 @@ export type Hermes = {
   readonly failed: (fault: { readonly code: string; readonly message: string }) => Publication;
   /** Whether the message was on a topic of ours. */
   readonly heard: (message: Message) => boolean;
+  /** A link has come. For whatever reason we were deaf before: who was to say that it is over may have said so meanwhile. */
+  readonly linkChanged: () => void;
 };
 
 const toggleOn = 'hermes/asr/toggleOn';
@@ -87,6 +89,11 @@ export function hermesFor(options: {
     failed: ({ code, message }) =>
       news('hermes/error/asr', { error: message, context: code, siteId, sessionId: null }),
     heard,
+    linkChanged() {
+      if (offFor.size === 0) return;
+      offFor.clear();
+      onToggle(false);
+    },
   };
 }
 

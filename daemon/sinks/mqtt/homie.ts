@@ -88,6 +88,7 @@ export function homieDevice(options: {
   /** Friendly name. */
   readonly name: string;
   readonly muted: boolean;
+  readonly willDelayS: number;
   readonly connect: (
     own: Pick<
       BrokerConnectionOptions,
@@ -111,7 +112,7 @@ export function homieDevice(options: {
   ]);
 
   const connection = options.connect({
-    will: { topic: stateTopic, payload: 'lost' },
+    will: { topic: stateTopic, payload: 'lost', delayS: options.willDelayS },
     onOnline: (link) => void introduce(link),
     onOffline: () => undefined,
     onMessage: obey,

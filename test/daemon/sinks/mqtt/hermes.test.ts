@@ -69,6 +69,16 @@ test('on without a reason is on, whatever the reasons were', () => {
   }
 });
 
+test('a new link takes back what nobody may take back any more', () => {
+  const { hermes, toggle, toggles } = rig();
+  hermes.linkChanged();
+  assert.equal(toggles, [], 'there was nothing');
+  toggle('toggleOff', { siteId: 'kitchen', reason: 'ttsSay' });
+  hermes.linkChanged();
+  hermes.linkChanged();
+  assert.equal(toggles, [true, false]);
+});
+
 test('other sites are not ours, and a site that is left out is called default', () => {
   const kitchen = rig();
   assert.ok(kitchen.toggle('toggleOff', { siteId: 'attic' }));
