@@ -16,8 +16,8 @@ export type WatchedStatus = {
   };
 };
 
-/** These keep transcripts on a disk: a daemon that hears and delivers is well without one. */
-const disks = new Set(['outbox', 'record']);
+/** A daemon that hears and delivers to its broker is well without these: a disk for transcripts, somebody else's server. */
+const besides = new Set(['outbox', 'record', 'webhook', 'webhook-outbox']);
 
 /** A level comes about once a second while sound flows; this much later something stands still. */
 const silentTooLongMs = 10_000;
@@ -29,8 +29,8 @@ const silentTooLongMs = 10_000;
 export function reasonsOf(status: WatchedStatus, silentMs: number | undefined): Reason[] {
   const reasons: Reason[] = [];
   for (const [component, fault] of Object.entries(status.faults)) {
-    // a disk that is full is no reason to restart a daemon that hears and delivers: that would lose what it holds
-    if (fault !== undefined && !disks.has(component)) reasons.push({ component, ...fault });
+    // nor are they a reason to restart it: that would lose what it holds
+    if (fault !== undefined && !besides.has(component)) reasons.push({ component, ...fault });
   }
   const say = (component: Component, message: string | undefined): void => {
     if (message !== undefined && status.faults[component] === undefined) reasons.push({ component, message });

@@ -145,6 +145,13 @@ test('is well only while microphone, recognizer and broker are, and says who is 
   assert.equal((await check()).reasons, [fault]);
   tell(everyEvent.recovered);
 
+  // it hears and delivers
+  for (const component of ['outbox', 'record', 'webhook', 'webhook-outbox'] as const) {
+    tell({ ...everyEvent.fault, component });
+    assert.is((await check()).status, 200, component);
+    tell({ ...everyEvent.recovered, component });
+  }
+
   // it does as it was told
   tell({ type: 'mute', muted: true }, { type: 'microphone', state: 'muted', device: 'x' });
   assert.is((await check()).status, 200);

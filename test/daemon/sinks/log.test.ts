@@ -38,6 +38,7 @@ test('tells what was said at debug only', () => {
     ['info', 'debug'],
   );
   assert.not.match(JSON.stringify(lines[0]), /lamp/);
+  assert.equal(levelsOf([everyEvent.reply]), ['debug'], 'what is answered tells what was asked');
   assert.match(JSON.stringify(lines[1]), /lamp/);
 });
 
