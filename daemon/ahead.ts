@@ -32,6 +32,7 @@ export type Run = { readonly samples: number; readonly tookMs: number };
 /** The part of a run that does not grow with the sound is about that of a second of it. */
 const fixedSamples = 16_000;
 const rememberedRuns = 5;
+const warmUpSamples = 16_000;
 /** A partial waits for this many times as much new speech as it takes: partials of long speech cost at most a fifth. */
 const pausesPerPartial = 4;
 const samplesPerMs = 16;
@@ -71,6 +72,26 @@ export class Ahead {
     this.#recognizer = recognizer;
     this.#emit = emit;
     this.#options = options;
+  }
+
+  /**
+   * Recognises a second of silence, so that the first utterance finds a recognizer that is warm and whose speed is known.
+   * The first run of a graph is slower than all others; that makes up for the words there are none of. Never rejects.
+   */
+  async warmUp(): Promise<void> {
+    const { eager, partialEveryMs } = this.#options;
+    const isOff = !eager && partialEveryMs === undefined;
+    if (isOff || this.#runs.length > 0 || this.#running !== undefined || this.#finals > 0) return;
+    const samples = new Float32Array(warmUpSamples);
+    this.#running = this.#timed({ id: 'warm-up', startSample: 0, endSample: warmUpSamples, samples }, 'ahead')
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => {
+        this.#running = undefined;
+      });
+    await this.#running;
   }
 
   /**

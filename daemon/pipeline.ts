@@ -57,6 +57,8 @@ export type PipelineOptions = {
   readonly waitAboveS?: number;
   /** What to recognise ahead of time. For sources that come as fast as they are spoken; default: nothing. */
   readonly ahead?: AheadOptions;
+  /** Settles when the recognizer can be asked for the first time. Left out, it is not warmed up. */
+  readonly recognizerLoaded?: Promise<unknown>;
 };
 
 /**
@@ -73,6 +75,11 @@ export async function listen(options: PipelineOptions): Promise<void> {
   const { queue, recognizer, emit } = options;
   const ahead = new Ahead(recognizer, emit, options.ahead ?? { eager: false, partialEveryMs: undefined });
   const recognising = recognise(options, ahead);
+  // whoever it concerns is told by the recognizer itself if it cannot be loaded
+  options.recognizerLoaded?.then(
+    () => ahead.warmUp(),
+    () => undefined,
+  );
   try {
     await hear(options, ahead);
   } finally {

@@ -259,6 +259,7 @@ export async function run(
       // who plays a file fast waits for the whole of it: words before their time would only slow it down
       ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadBy(controls.config) }),
       recognizer,
+      recognizerLoaded: recognizer.loaded,
       mute,
       emit,
       origin: () => ({

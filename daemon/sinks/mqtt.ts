@@ -251,7 +251,7 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       subscribe(link, hermes.topics);
     }
     // of a run that crashed moments ago the delayed will is not out, and never will be: its end is told by us
-    if (willDelayS > 0 && connection.reconnects() === 0) {
+    if (willDelayS > 0 && link.protocol === '5' && connection.reconnects() === 0) {
       void link.publish(publications.status('offline')).catch(() => undefined);
     }
     introduce();

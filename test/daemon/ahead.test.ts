@@ -41,9 +41,16 @@ type Setting = {
   readonly transcribe: Recognizer['transcribe'];
   /** Waited for before each frame. */
   readonly beforeFrame?: (frame: number) => Promise<void>;
+  readonly recognizerLoaded?: Promise<unknown>;
 };
 
-async function heard({ drawing, ahead, transcribe, beforeFrame }: Setting): Promise<DaemonEvent[]> {
+async function heard({
+  drawing,
+  ahead,
+  transcribe,
+  beforeFrame,
+  recognizerLoaded,
+}: Setting): Promise<DaemonEvent[]> {
   const events: DaemonEvent[] = [];
   let count = 0;
   const probabilityOf = new Map<Frame, number>();
@@ -65,6 +72,7 @@ async function heard({ drawing, ahead, transcribe, beforeFrame }: Setting): Prom
     signal: never,
     giveUp: never,
     ...(ahead === undefined ? {} : { ahead }),
+    ...(recognizerLoaded === undefined ? {} : { recognizerLoaded }),
   });
   return events;
 }
@@ -194,6 +202,51 @@ test('nothing is done ahead before the speed is known', async () => {
     asked.map(({ urgency }) => urgency),
     ['final'],
   );
+});
+
+test('a loaded recognizer is warmed up once with silence, and then knows its speed at the first utterance', async () => {
+  const asked: string[] = [];
+  const transcribe: Recognizer['transcribe'] = async ({ id, samples }, urgency = 'final') => {
+    asked.push(`${urgency} ${id}`);
+    if (id === 'warm-up') assert.ok(samples.length === 16_000 && samples.every((sample) => sample === 0));
+    return recognition('words');
+  };
+  const setting = { drawing: speech(20) + silence(30), transcribe, beforeFrame: () => turns(2) };
+  const recognizerLoaded = Promise.resolve();
+  const events = await heard({ ...setting, ahead: eager, recognizerLoaded });
+  assert.equal(asked.splice(0), ['ahead warm-up', 'ahead s1']);
+  assert.is(ofType(events, 'transcript').length, 1, "the silence is nobody's transcript");
+  assert.is(ofType(events, 'partial').length, 0);
+
+  await heard({ ...setting, ahead: undefined, recognizerLoaded });
+  assert.equal(asked.splice(0), ['final s1'], 'no work ahead, no need to know');
+  await heard({ ...setting, ahead: eager, recognizerLoaded: Promise.reject(new Error('no model')) });
+  assert.equal(asked.splice(0), ['final s1']);
+});
+
+test('a recognizer that fails to warm up, or takes long, is only asked for finals', async () => {
+  const urgencies: string[] = [];
+  const warm = deferred<Recognition>();
+  const setting = {
+    drawing: speech(20) + silence(40),
+    ahead: eager,
+    recognizerLoaded: Promise.resolve(),
+    transcribe: async (utterance: Utterance, urgency = 'final') => {
+      urgencies.push(urgency);
+      if (utterance.id === 'warm-up') return await warm.promise;
+      return recognition('words');
+    },
+  };
+  const events = heard({
+    ...setting,
+    beforeFrame: async (index) => {
+      await turns(2);
+      if (index === 55) warm.reject(new Fault('RECOGNIZER_CRASHED', 'it died', 'look'));
+    },
+  });
+  assert.is(ofType(await events, 'transcript').length, 1);
+  assert.is(ofType(await events, 'fault').length, 0);
+  assert.equal(urgencies, ['ahead', 'final']);
 });
 
 test('nothing is done ahead while a final waits', async () => {
