@@ -217,6 +217,8 @@ export function mqttSink(options: MqttSinkOptions): Sink {
           },
           onAccepted: trouble.accepted,
         });
+  // it is not ready before each of its properties has a value
+  homie?.health(healthNow());
 
   const retained = keepRetained({
     topics: [topics.status, topics.info, topics.mute, topics.language, topics.model, topics.microphone],
@@ -318,15 +320,17 @@ export function mqttSink(options: MqttSinkOptions): Sink {
     emit({ type: 'outbox', depth: outbox.depth(), dropped: outbox.dropped() });
   }
 
-  function sayHealth(): void {
-    const health: HealthMessage = {
-      ...options.health(),
-      mqtt: {
-        reconnects: connection.reconnects(),
-        outbox: outbox.depth(),
-        outboxDropped: outbox.dropped(),
-      },
+  function healthNow(): HealthMessage {
+    const mqtt = {
+      reconnects: connection.reconnects(),
+      outbox: outbox.depth(),
+      outboxDropped: outbox.dropped(),
     };
+    return { ...options.health(), mqtt };
+  }
+
+  function sayHealth(): void {
+    const health = healthNow();
     const wasThrottled = throttled;
     throttled = health.throttled.now === true;
     if (throttled && !wasThrottled) tell({ type: 'throttled', cpuTempC: health.cpuTempC });

@@ -44,7 +44,9 @@ test('a controller finds the device, each value where it is described, and is to
   });
   await live.until(state, (messages) => messages.at(-1)?.text === 'ready');
   assert.equal(states(live), ['init', 'ready']);
-  await live.until(`${device}/health/latency`, ({ length }) => length > 0);
+  const order = live.received.map(({ topic, text }) => (topic === state ? text : topic));
+  assert.is(order[0], 'init');
+  assert.ok(order.indexOf(`${device}/health/latency`) < order.indexOf('ready'), 'values before ready');
 
   // who comes later finds all that is retained
   const later = await listenTo(broker.url, '+/5/+/#');
