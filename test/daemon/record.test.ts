@@ -9,6 +9,8 @@ import { harkd, type RunningDaemon, startDaemon } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { household, sentencesOf } from '../fixtures/demo.ts';
 import { ask } from '../fixtures/http.ts';
+import { cannotMount, tinyDisk } from '../fixtures/outbox.ts';
+import { announceSkip } from '../skip.ts';
 
 const spoken = sentencesOf('household.wav').map(({ text }) => text);
 
@@ -84,4 +86,37 @@ test('off unless it is asked for: nothing is kept, the page says so, and so does
   assert.is(readFileSync(before, 'utf8'), '');
 });
 
+const full = suite<World>('the record of a daemon on a full disk');
+
+full('it hears and delivers, says what is wrong, and keeps what waited when there is room', async () => {
+  const disk = tinyDisk(64);
+  assert.ok(disk !== undefined, cannotMount);
+  const ballast = path.join(disk.dir, 'ballast');
+  try {
+    writeFileSync(ballast, Buffer.alloc(1 << 20));
+  } catch {
+    // as much as there is room for
+  }
+  const running: RunningDaemon[] = [];
+  try {
+    const environment = { HARKD_STATE_DIR: disk.dir, HARKD_RECORD_ENABLED: 'true' };
+    const { daemon, port } = await hear({ stateDir: disk.dir, environment, running }, spoken.length);
+    await daemon.logged('the fault', ({ msg }) => msg.startsWith('record: DISK_FULL: no room in'));
+    const { text } = await ask(port, '/healthz');
+    assert.not.match(text, /"component":"record"/, 'no reason to restart it');
+    assert.equal(transcriptsOf((await ask(port, '/transcripts.json')).text), []);
+    rmSync(ballast);
+    await daemon.logged('the recovery', ({ msg }) => msg.startsWith('record is well again'));
+    assert.equal(transcriptsOf((await ask(port, '/transcripts.json')).text), spoken);
+    assert.is(await daemon.stop(), 0);
+  } finally {
+    for (const daemon of running) daemon.process.kill('SIGKILL');
+    disk.remove();
+  }
+});
+
 test.run();
+const probe = tinyDisk(64);
+probe?.remove();
+if (probe === undefined) announceSkip('the record of a daemon on a full disk', cannotMount);
+else full.run();

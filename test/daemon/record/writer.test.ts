@@ -143,7 +143,10 @@ test('a line that was torn at any byte is cut off, and told', async ({ directory
   const file = path.join(directory, name);
   const whole = readFileSync(file);
   const firstBytes = whole.indexOf(10) + 1;
-  for (let length = 0; length <= whole.length; length++) {
+  // each single byte is tried in entries.test.ts; here some of them, and both sides of the ends of lines
+  const lengths = new Set([firstBytes - 1, firstBytes, firstBytes + 1, whole.length - 1, whole.length]);
+  for (let length = 0; length < whole.length; length += 9) lengths.add(length);
+  for (const length of lengths) {
     writeFileSync(file, whole.subarray(0, length));
     const kept = length === whole.length ? 2 : length >= firstBytes ? 1 : 0;
     const cutBytes = length - (kept === 2 ? whole.length : kept * firstBytes);
