@@ -18,7 +18,15 @@ export type EmbeddedBrokerOptions = {
   readonly maxClients?: number;
   /** Whole packets, header included. A client that announces a longer one is dropped before it is read. */
   readonly maxPacketBytes?: number;
+  /** Retained messages it remembers; what is beyond that is passed on and forgotten. Topics count as well. */
+  readonly maxRetained?: { readonly count: number; readonly bytes: number };
+  readonly maxSubscriptionsPerClient?: number;
+  /** A client that does not read holds up those who publish to it for so long, and is dropped then. */
+  readonly drainTimeoutMs?: number;
 };
+
+/** Longer topics nobody needs, and each one is kept. */
+const maxTopicBytes = 1024;
 
 export type EmbeddedBroker = {
   readonly host: string;
@@ -46,8 +54,42 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     );
   }
 
-  // what a slow or silent client may hold up: 10 s for its CONNECT, 10 s for a full socket to drain
-  const aedes = await Aedes.createBroker({ connectTimeout: 10_000, drainTimeout: 10_000, queueLimit: 42 });
+  const mayRetain = retainedBounds(options.maxRetained ?? { count: 2000, bytes: 8 * 1024 * 1024 });
+  const maxSubscriptions = options.maxSubscriptionsPerClient ?? 2000;
+  // counted before they are made: one packet may hold thousands
+  const filtersByClient = new WeakMap<object, Set<string>>();
+  const aedes = await Aedes.createBroker({
+    // for the CONNECT of a silent client
+    connectTimeout: 10_000,
+    drainTimeout: options.drainTimeoutMs ?? 10_000,
+    queueLimit: 42,
+    preConnect(_client, packet, done) {
+      // a session would be a queue without a bound for a client that may never come back
+      packet.clean = true;
+      done(null, true);
+    },
+    authorizePublish(_client, packet, done) {
+      if (Buffer.byteLength(packet.topic) > maxTopicBytes) {
+        done(new Error(`a topic may have ${maxTopicBytes} bytes`));
+        return;
+      }
+      if (packet.retain && !mayRetain(packet.topic, packet.payload.length)) packet.retain = false;
+      done(null);
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const { topic } = subscription;
+      const filters = filtersByClient.get(client) ?? new Set();
+      filtersByClient.set(client, filters);
+      const isTooMuch =
+        Buffer.byteLength(topic) > maxTopicBytes || (filters.size >= maxSubscriptions && !filters.has(topic));
+      if (!isTooMuch) filters.add(topic);
+      // null is refused, with 0x80 in the SUBACK
+      done(null, isTooMuch ? null : subscription);
+    },
+  });
+  aedes.on('unsubscribe', (filters, client) => {
+    for (const filter of filters) filtersByClient.get(client)?.delete(filter);
+  });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -101,6 +143,24 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
       })();
       return closing;
     },
+  };
+}
+
+/** Answers a function that keeps the count, and says whether one more may be retained. An empty one is a removal. */
+function retainedBounds(most: { readonly count: number; readonly bytes: number }) {
+  const bytesByTopic = new Map<string, number>();
+  let bytes = 0;
+  return (topic: string, payloadBytes: number): boolean => {
+    const before = bytesByTopic.get(topic) ?? 0;
+    const now = payloadBytes === 0 ? 0 : Buffer.byteLength(topic) + payloadBytes;
+    const isNew = before === 0 && now > 0;
+    if (now > before && (bytes - before + now > most.bytes || (isNew && bytesByTopic.size >= most.count))) {
+      return false;
+    }
+    bytes += now - before;
+    if (now === 0) bytesByTopic.delete(topic);
+    else bytesByTopic.set(topic, now);
+    return true;
   };
 }
 

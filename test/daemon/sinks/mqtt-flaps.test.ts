@@ -73,6 +73,7 @@ test('with 3.1.1, which has no delay, everybody hears of it', async (world) => {
   const { flap } = await daemonOf(world, { willDelayS: 30, protocol: '3.1.1' });
   await flap(() => world.listener.until(status, isLast('offline')));
   await world.listener.until(status, isLast('online'));
+  assert.equal(statusesOf(world.listener), ['online', 'offline', 'online']);
 });
 
 test('who does not come back is offline when the delay is over, and not before', async (world) => {
