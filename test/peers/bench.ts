@@ -12,6 +12,7 @@ import { type ShapeName, writeCheckpoint } from './checkpoint.ts';
 import { measure } from './measured.ts';
 import type { PeerFiles } from './peer.ts';
 import { entries, packages, packageVersion } from './peers.ts';
+import { pictureOf } from './picture.ts';
 import { type Report, renderReport, type ShapeResult } from './report.ts';
 import { findWhisperCpp, whisperCppVersion } from './whisper-cpp.ts';
 
@@ -152,7 +153,8 @@ function writeReport(): void {
   };
   mkdirSync(argv.out, { recursive: true });
   writeFileSync(`${base}.json`, `${JSON.stringify(report, shortened, 1)}\n`);
-  writeFileSync(`${base}.md`, renderReport(report));
+  writeFileSync(`${base}.svg`, pictureOf(report));
+  writeFileSync(`${base}.md`, renderReport(report, `${path.basename(base)}.svg`));
 }
 
 for (const shape of argv.shape) {

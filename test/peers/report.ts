@@ -79,7 +79,8 @@ function tableOf({ peers }: ShapeResult): string {
   return `${renderMarkdown(header, rows)}\nParts in ms as waited for, median (least):\n\n${stages.join('')}`;
 }
 
-export function renderReport(report: Report): string {
+/** `picture`: the file beside it that shows the same. */
+export function renderReport(report: Report, picture: string): string {
   const { machine, shapes, skipped, versions } = report;
   const pinned = report.core === undefined ? 'not pinned' : `pinned to core ${report.core}`;
   const lines = [
@@ -100,6 +101,8 @@ export function renderReport(report: Report): string {
     `Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
+    '',
+    `![processor time from samples to text](${picture})`,
     ...(skipped.length === 0
       ? []
       : ['', ...skipped.map(({ name, reason }) => `- **No row for ${name}**: ${reason}`)]),
