@@ -5,7 +5,7 @@
 import { type Choices, type ChoicesFile, chosen, stillChosen, withChoices } from './choices.ts';
 import type { Config } from './config/config.ts';
 import { differences, type Effect, effectOf, liveKeys, merged, optionKeys, patched } from './config/live.ts';
-import type { Settings } from './events.ts';
+import type { Offered, Settings } from './events.ts';
 import { Fault, toFault } from './faults.ts';
 import type { SupervisedRecognizer } from './recognizer/client.ts';
 import type { RecognizerSetup } from './recognizer/messages.ts';
@@ -36,9 +36,6 @@ export type ControlsOptions = Pick<Beginning, 'config' | 'choices'> & {
   readonly onChange: (settings: Settings) => void;
   readonly warn: (message: string, hint: string) => void;
 };
-
-/** What a select offers: the values that can be set, the present one among them. */
-export type Offered = { readonly [Name in keyof Settings]: readonly string[] };
 
 export type Reloaded = { readonly changed: readonly string[]; readonly restartRequired: readonly string[] };
 

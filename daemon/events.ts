@@ -150,6 +150,9 @@ export type Settings = {
   readonly microphone: string;
 };
 
+/** The values that can be chosen, the present one among them. */
+export type Offered = { readonly [Name in keyof Settings]: readonly string[] };
+
 /** Who is in trouble, or well again. */
 export type Component =
   | 'microphone'

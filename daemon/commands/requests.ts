@@ -8,8 +8,8 @@ import type { Requests } from '../sinks/mqtt/commands.ts';
 
 export type RequestsOptions = {
   readonly controls: Controls;
-  /** $NOTIFY_SOCKET: systemd sets it for the units it looks after, and no login shell has it. */
-  readonly notifySocket: string | undefined;
+  /** Somebody would start the daemon again. */
+  readonly isSupervised: boolean;
   /** Ends the daemon so that it is started again. */
   readonly restart: () => void;
   readonly selfTest: () => Promise<SelfTest>;
@@ -23,7 +23,7 @@ export function requestsFor(options: RequestsOptions): Requests {
   const effective = (): object => selected(controls.config(), optionKeys);
   return {
     restart() {
-      if (!options.notifySocket) {
+      if (!options.isSupervised) {
         throw new Fault(
           'RESTART_REFUSED',
           'nobody would start harkd again: it was not started by systemd',

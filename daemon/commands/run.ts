@@ -150,6 +150,8 @@ export async function run(
   });
   const { outbox, keptIn, announce: announceOutbox } = await outboxFor(config, emit);
   const unloadable = new AbortController();
+  // systemd sets it for the units it looks after, and no login shell has it
+  const isSupervised = Boolean(context.environment['NOTIFY_SOCKET']);
   const restart = new AbortController();
   const stop = AbortSignal.any([context.signal, unloadable.signal, restart.signal]);
   const giveUp = new AbortController();
@@ -194,6 +196,9 @@ export async function run(
             version: context.version,
             model: machine.readings().board,
             area: config.homeAssistant.area,
+            offered: controls.offered(),
+            endThreshold: controls.config().vad.endThreshold,
+            canRestart: isSupervised,
           }),
         },
         info,
@@ -204,12 +209,11 @@ export async function run(
         onSet: controls.set,
         requests: requestsFor({
           controls,
-          notifySocket: context.environment['NOTIFY_SOCKET'],
+          isSupervised,
           restart: () => restart.abort(),
           selfTest: selfTest({
             recording: shippedRecording(context.packageDir),
             recognizer,
-            language: () => controls.config().language,
             status: () => status,
           }),
           info,

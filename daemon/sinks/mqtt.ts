@@ -58,7 +58,7 @@ export type MqttSinkOptions = BrokerAccess & {
   readonly onSet: (name: keyof Settings, value: string) => Promise<void>;
   /** What can be asked on `request/<name>`, besides `ping`. */
   readonly requests: Requests;
-  /** A message on a command topic was not obeyed: for the log. */
+  /** A message on a command topic was not obeyed, whoever else is told: for the log. */
   readonly onIgnored?: ((command: { readonly topic: string; readonly reason: string }) => void) | undefined;
   readonly emit: Emit;
   readonly healthIntervalS?: number | undefined;
@@ -352,9 +352,10 @@ export function mqttSink(options: MqttSinkOptions): Sink {
         return;
       case 'request': {
         const { name, correlationData } = command;
-        void answerTo(command, requests, inBounds).then((answer) =>
-          say(publications.answer(name, answer, correlationData)),
-        );
+        void answerTo(command, requests, inBounds).then((answer) => {
+          say(publications.answer(name, answer, correlationData));
+          if (answer.error !== undefined) onIgnored({ topic: message.topic, reason: answer.error });
+        });
         return;
       }
       case 'set': {
@@ -409,9 +410,10 @@ export function mqttSink(options: MqttSinkOptions): Sink {
       case 'settings': {
         const { type: _, ...now } = event;
         settings = now;
+        // a select takes a state that it offers
+        announcement?.deviceChanged(connection.link());
         saySettings();
         say(publications.info(options.info()));
-        announcement?.deviceChanged(connection.link());
         return;
       }
       case 'provider':

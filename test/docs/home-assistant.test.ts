@@ -7,12 +7,13 @@ import { parseDocument } from 'yaml';
 import { topicsOf } from '../../daemon/mqtt-contract.ts';
 import { discoveryOf } from '../../daemon/sinks/mqtt/home-assistant.ts';
 import { transcriptOf } from '../fixtures/daemon-events.ts';
+import { fullestDevice } from '../fixtures/home-assistant.ts';
 import { jinjaMissing, render } from '../fixtures/jinja.ts';
 import { announceSkip } from '../skip.ts';
 
 const folder = path.join(import.meta.dirname, '../../../docs/home-assistant');
 const page = readFileSync(path.join(folder, 'README.md'), 'utf8');
-const { components } = discoveryOf('harkd/kitchen', topicsOf('harkd/kitchen'), { version: '1.2.3' });
+const { components } = discoveryOf('harkd/kitchen', topicsOf('harkd/kitchen'), fullestDevice);
 
 /** `!input name` of a blueprint. */
 class Input {

@@ -3,6 +3,7 @@
  * (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, Home Assistant 2024.11 and later).
  * Only what the daemon can do: an entity without a topic behind it would be a switch without a wire.
  */
+import type { Offered } from '../../events.ts';
 import { homeAssistantIdOf, type Topics } from '../../mqtt-contract.ts';
 
 export type HomeAssistantDevice = {
@@ -12,12 +13,19 @@ export type HomeAssistantDevice = {
   readonly model?: string | undefined;
   /** For the first time Home Assistant sees it. */
   readonly area?: string | undefined;
+  /** What can be chosen at present. */
+  readonly offered: Offered;
+  /** The threshold of the detector cannot be set below this one. */
+  readonly endThreshold: number;
+  /** Whether somebody would start it again. */
+  readonly canRestart: boolean;
 };
 
 type Component = {
-  readonly platform: 'event' | 'sensor' | 'binary_sensor' | 'switch';
+  readonly platform: 'event' | 'sensor' | 'binary_sensor' | 'switch' | 'select' | 'number' | 'button';
   readonly name: string;
-  readonly state_topic: string;
+  /** Of all but buttons. */
+  readonly state_topic?: string;
   readonly [option: string]: string | number | boolean | readonly string[];
 };
 
@@ -32,7 +40,10 @@ const speechOffDelayS = 120;
  */
 export function discoveryOf(base: string, topics: Topics, device: HomeAssistantDevice) {
   const id = homeAssistantIdOf(base);
-  const components = Object.entries(componentsOf(topics)).map(([key, component]) => [
+  const components = Object.entries({
+    ...componentsOf(topics),
+    ...controlsOf(topics, device),
+  }).map(([key, component]) => [
     key,
     {
       ...component,
@@ -52,11 +63,7 @@ export function discoveryOf(base: string, topics: Topics, device: HomeAssistantD
       ...(device.model === undefined ? {} : { model: device.model }),
       ...(device.area === undefined ? {} : { suggested_area: device.area }),
     },
-    origin: {
-      name: 'harkd',
-      sw_version: device.version,
-      support_url: 'https://www.npmjs.com/package/harkd',
-    },
+    origin: { name: 'harkd', sw_version: device.version },
     availability: [{ topic: topics.status, payload_available: 'online', payload_not_available: 'offline' }],
     components: Object.fromEntries(components) as Readonly<Record<string, Component>>,
   };
@@ -222,8 +229,120 @@ function componentsOf(topics: Topics): Readonly<Record<string, Component>> {
       icon: 'mdi:lan-disconnect',
       ...seldomWanted,
     },
+    overruns: {
+      ...gauge('Lost sound', 'microphone.overruns'),
+      state_class: 'total_increasing',
+      icon: 'mdi:microphone-question',
+      ...seldomWanted,
+    },
+    recognizer_restarts: {
+      ...gauge('Recognizer restarts', 'recognizer.restarts'),
+      state_class: 'total_increasing',
+      icon: 'mdi:restart-alert',
+      ...seldomWanted,
+    },
     memory: { ...gauge('Memory', 'rssMb', 'MB'), device_class: 'data_size', ...seldomWanted },
     load: { ...gauge('Load', 'load'), icon: 'mdi:gauge', ...seldomWanted },
     level: { ...gauge('Level', 'microphone.levelDbfs', 'dBFS'), icon: 'mdi:waveform', ...seldomWanted },
+  };
+}
+
+/** What can be changed and asked for. */
+function controlsOf(
+  topics: Topics,
+  { offered, endThreshold, canRestart }: HomeAssistantDevice,
+): Readonly<Record<string, Component>> {
+  const config = { entity_category: 'config' } as const;
+  const option = (path: string) => ({
+    state_topic: topics.info,
+    value_template: `{{ value_json.config.${path} }}`,
+    command_topic: `${topics.request}options`,
+  });
+  const request = (command: string) => ({
+    platform: 'button' as const,
+    command_topic: `${topics.request}${command}`,
+    payload_press: '{}',
+  });
+
+  return {
+    language: {
+      platform: 'select',
+      name: 'Language',
+      icon: 'mdi:translate',
+      state_topic: topics.language,
+      command_topic: topics.languageSet,
+      options: offered.language,
+      ...config,
+    },
+    // `model` and `microphone` are what works at present: a sensor, and whether it is connected
+    speech_model: {
+      platform: 'select',
+      name: 'Speech model',
+      icon: 'mdi:brain',
+      state_topic: topics.model,
+      command_topic: topics.modelSet,
+      options: offered.model,
+      ...config,
+    },
+    microphone_device: {
+      platform: 'select',
+      name: 'Microphone device',
+      icon: 'mdi:microphone-settings',
+      state_topic: topics.microphone,
+      command_topic: topics.microphoneSet,
+      options: offered.microphone,
+      ...config,
+    },
+    vad_threshold: {
+      platform: 'number',
+      name: 'Speech threshold',
+      icon: 'mdi:account-voice',
+      ...option('vad.threshold'),
+      command_template: "{{ {'options': {'vad': {'threshold': value}}} | tojson }}",
+      min: endThreshold,
+      max: 0.95,
+      step: 0.01,
+      mode: 'slider',
+      ...config,
+    },
+    hangover: {
+      platform: 'number',
+      name: 'Silence that ends an utterance',
+      icon: 'mdi:timer-pause-outline',
+      ...option('vad.hangoverMs'),
+      command_template: "{{ {'options': {'vad': {'hangoverMs': value | int}}} | tojson }}",
+      unit_of_measurement: 'ms',
+      min: 100,
+      max: 5000,
+      step: 50,
+      mode: 'box',
+      ...config,
+    },
+    ...(canRestart
+      ? { restart: { ...request('restart'), name: 'Restart', device_class: 'restart', ...config } }
+      : {}),
+    reload: {
+      ...request('reload'),
+      name: 'Reload configuration',
+      icon: 'mdi:file-refresh-outline',
+      ...config,
+    },
+    self_test: {
+      ...request('self-test'),
+      name: 'Self-test',
+      icon: 'mdi:stethoscope',
+      entity_category: 'diagnostic',
+    },
+    self_test_failed: {
+      platform: 'binary_sensor',
+      name: 'Self-test failed',
+      device_class: 'problem',
+      state_topic: `${topics.response}self-test`,
+      // an empty rendering is ignored: one that could not be made says nothing
+      value_template: "{{ '' if value_json.status != 'ok' else 'OFF' if value_json.data.passed else 'ON' }}",
+      json_attributes_topic: `${topics.response}self-test`,
+      json_attributes_template: '{{ value_json.data | tojson }}',
+      entity_category: 'diagnostic',
+    },
   };
 }

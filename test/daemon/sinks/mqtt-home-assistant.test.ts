@@ -7,6 +7,7 @@ import type { HomeAssistantOptions } from '../../../daemon/sinks/mqtt/announceme
 import type { Listener, Mosquitto, MosquittoOptions } from '../../fixtures/broker.ts';
 import { listenTo, mosquittoMissing, startMosquitto } from '../../fixtures/broker.ts';
 import { eventually } from '../../fixtures/daemon-events.ts';
+import { leastDevice } from '../../fixtures/home-assistant.ts';
 import { cuttingProxy } from '../../fixtures/proxy.ts';
 import type { Rig } from '../../fixtures/sink.ts';
 import { base, rigOf } from '../../fixtures/sink.ts';
@@ -60,7 +61,7 @@ async function start(
       prefix: 'homeassistant',
       statusTopic,
       birthDelayMs: 0,
-      device: () => ({ version: '1.2.3' }),
+      device: () => leastDevice,
       ...homeAssistant,
     },
     // so that health is said only when somebody asks for it
@@ -188,7 +189,7 @@ test('switched off, it takes back what an earlier run announced, once', async (w
 test('it announces itself anew when it knows more of its machine, and only then', async (world) => {
   const broker = await brokerOf(world);
   let model: string | undefined;
-  const { sink } = await start(world, broker.url, { device: () => ({ version: '1.2.3', model }) });
+  const { sink } = await start(world, broker.url, { device: () => ({ ...leastDevice, model }) });
   const listener = await listen(world, broker.url);
   await listener.until(`${base}/health`, isBack);
   const provider = {

@@ -48,6 +48,14 @@ async function listen(world: World, filter = `${base}/#`): Promise<Listener> {
   return listener;
 }
 
+/** A sink that has just come online may not be subscribed yet: it is asked until it answers. */
+function subscribed(listener: Listener): Promise<void> {
+  return eventually('subscribed', async () => {
+    await listener.client.publishAsync(`${base}/request/ping`, '', { qos: 1 });
+    return listener.on(`${base}/response/ping`).length > 0;
+  });
+}
+
 test('who comes later finds status, info, health and mute retained', async (world) => {
   await start(world, { muted: true, info: () => ({ version: '9.9.9' }) });
   const listener = await listen(world);
@@ -203,6 +211,7 @@ test('a retained mute/set is ignored at start, and live ones are still obeyed', 
   const listener = await listen(world);
   await listener.client.publishAsync(`${base}/mute/set`, 'ON', { qos: 1, retain: true });
   const { mutes, ignored } = await start(world);
+  await subscribed(listener);
   await listener.client.publishAsync(`${base}/mute/set`, 'OFF', { qos: 1 });
   await eventually('asked', () => mutes.length > 0);
   assert.equal(mutes, [false]);
@@ -213,6 +222,7 @@ test('a retained mute/set is ignored in MQTT 3.1.1 too, where the broker cannot 
   const listener = await listen(world);
   await listener.client.publishAsync(`${base}/mute/set`, 'ON', { qos: 1, retain: true });
   const { mutes, ignored, log } = await start(world, { protocol: '3.1.1' });
+  await subscribed(listener);
   await listener.client.publishAsync(`${base}/mute/set`, 'OFF', { qos: 1 });
   await eventually('asked', () => mutes.length > 0);
   assert.equal(mutes, [false]);
@@ -242,6 +252,8 @@ test('what is set is retained as it is, and what is to be set is asked for, once
   const { sink, sets, ignored } = await start(world, { protocol: '3.1.1' });
   const set = (name: string, value: string | Buffer) =>
     listener.client.publishAsync(`${base}/${name}/set`, value, { qos: 1 });
+  // it has subscribed
+  await eventually('the past is ignored', () => ignored.length === 1);
   for (const name of settingNames) await set(name, ` new-${name}\n`);
   for (const nonsense of ['', ' ', 'a\0b', 'x'.repeat(1025)]) await set('language', nonsense);
   await eventually('ignored', () => ignored.length === 5);
@@ -268,6 +280,7 @@ test('what cannot be set is told by code, and nobody can ask for more at a time 
   const listener = await listen(world);
   const say = (topic: string, text = '') =>
     listener.client.publishAsync(`${base}/${topic}`, text, { qos: 1 });
+  await subscribed(listener);
   await say('model/set', 'huge');
   const [refusal] = await listener.until(`${base}/event`, ({ length }) => length === 1);
   const { at: _, ...event } = JSON.parse(refusal?.text ?? '');

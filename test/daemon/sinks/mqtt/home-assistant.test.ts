@@ -9,6 +9,7 @@ import { discoveryOf } from '../../../../daemon/sinks/mqtt/home-assistant.ts';
 import { publicationsFor } from '../../../../daemon/sinks/mqtt/publications.ts';
 import { infoPayload, initialStatus } from '../../../../daemon/status.ts';
 import { healthOf, transcriptOf } from '../../../fixtures/daemon-events.ts';
+import { fullestDevice, leastDevice } from '../../../fixtures/home-assistant.ts';
 import { jinjaMissing, render } from '../../../fixtures/jinja.ts';
 import { announceSkip } from '../../../skip.ts';
 
@@ -18,7 +19,7 @@ const validate = new Ajv({ allErrors: true }).compile(JSON.parse(readFileSync(sc
 
 const base = 'harkd/kitchen';
 const topics = topicsOf(base);
-const discovery = discoveryOf(base, topics, { version: '1.2.3', model: 'Raspberry Pi 5', area: 'Kitchen' });
+const discovery = discoveryOf(base, topics, fullestDevice);
 const components = Object.entries(discovery.components);
 
 type Payload = ReturnType<typeof copy>;
@@ -40,6 +41,8 @@ function messageOn(topic: string, known: boolean): Record<string, unknown> {
     const microphone = known ? health.microphone : { ...health.microphone, levelDbfs: null };
     return { ...health, microphone, mqtt: { reconnects: 1, outbox: 3, outboxDropped: 4 } };
   }
+  if (topic === `${topics.response}self-test`)
+    return { status: known ? 'ok' : 'error', data: { passed: known } };
   if (topic === topics.info) {
     const config = loadConfig({ environment: {}, machine: { hostname: 'pi', cores: 4 } });
     const machine = { board: undefined, arch: 'arm64', cores: 4, memoryMb: 4000, node: 'v20' };
@@ -53,7 +56,7 @@ function messageOn(topic: string, known: boolean): Record<string, unknown> {
 const test = suite('daemon/sinks/mqtt/home-assistant');
 
 test('the payload follows the rules of Home Assistant, in its least and its fullest form', () => {
-  const least = discoveryOf('harkd/küche 2', topicsOf('harkd/küche 2'), { version: '1.2.3' });
+  const least = discoveryOf('harkd/küche 2', topicsOf('harkd/küche 2'), leastDevice);
   for (const payload of [discovery, least]) {
     assert.ok(validate(JSON.parse(JSON.stringify(payload))), JSON.stringify(validate.errors, undefined, 2));
   }
@@ -89,6 +92,12 @@ test('the rules are rules: what breaks one is refused', () => {
     'a timestamp that is measured': (p) => (p.components.started.state_class = 'measurement'),
     'a unit without a number': (p) => delete p.components.level.state_class,
     'a sensor that can be set': (p) => (p.components.level.entity_category = 'config'),
+    'a select without options': (p) => (p.components.language.options = []),
+    'an option twice': (p) => (p.components.language.options = ['en', 'en']),
+    'a select that shows nothing': (p) => delete p.components.speech_model.state_topic,
+    'a number without bounds': (p) => delete p.components.vad_threshold.max,
+    'a button that presses nothing': (p) => delete p.components.restart.command_topic,
+    'a button with a state': (p) => (p.components.restart.state_topic = 'a/b'),
     'an availability without a topic': (p) => delete p.availability[0].topic,
     'an abbreviation': (p) => (p.components.level.stat_t = 'a'),
   };
@@ -100,7 +109,7 @@ test('the rules are rules: what breaks one is refused', () => {
 });
 
 test('every id is there once, and two daemons share none', () => {
-  const other = discoveryOf('harkd/kitchen-2', topicsOf('harkd/kitchen-2'), { version: '1.2.3' });
+  const other = discoveryOf('harkd/kitchen-2', topicsOf('harkd/kitchen-2'), fullestDevice);
   const ids = [discovery, other].flatMap((payload) =>
     Object.values(payload.components).flatMap((c) => [c['unique_id'], c['default_entity_id']]),
   );
@@ -114,6 +123,7 @@ test('every id is there once, and two daemons share none', () => {
 
 test('every topic is one on which the daemon speaks or listens', () => {
   const make = publicationsFor(topics, 'boot');
+  const settings = { language: 'auto', model: 'embedded', microphone: 'default' };
   const entry = { id: 'a', createdAtMs: 0, bootId: 'boot', body: JSON.stringify(transcriptOf(1)) };
   const health = { ...healthOf(), mqtt: { reconnects: 0, outbox: 0, outboxDropped: 0 } };
   const spoken = [
@@ -123,12 +133,21 @@ test('every topic is one on which the daemon speaks or listens', () => {
     ...make.transcript(entry, false),
     make.speech(true),
     make.mute(true),
+    make.language(settings),
+    make.model(settings),
+    make.microphone(settings),
+    make.answer('self-test', { status: 'ok', data: {} }, undefined),
+  ];
+  const heard: string[] = [
+    ...[topics.muteSet, topics.languageSet, topics.modelSet, topics.microphoneSet],
+    ...['options', 'restart', 'reload', 'self-test'].map((name) => topics.request + name),
   ];
   for (const [key, component] of components) {
+    if ('command_topic' in component) assert.ok(heard.includes(String(component['command_topic'])), key);
+    if (component.platform === 'button') continue;
     const sent = spoken.find(({ topic }) => topic === component.state_topic);
     assert.ok(sent !== undefined, `${key}: nobody speaks on ${component.state_topic}`);
     if (component.platform === 'event') assert.not(sent.retain, key);
-    if ('command_topic' in component) assert.is(component['command_topic'], topics.muteSet);
   }
   assert.equal(
     discovery.availability.map(({ topic }) => topic),
@@ -143,7 +162,7 @@ test('every field a template asks for is in the message', () => {
       if (!option.endsWith('template')) continue;
       for (const [, dotted = ''] of String(template).matchAll(/value_json\.([A-Za-z0-9.]+)/g)) {
         fields += 1;
-        let value: unknown = messageOn(component.state_topic, true);
+        let value: unknown = messageOn(component.state_topic ?? '', true);
         for (const name of dotted.split('.')) {
           assert.ok(Object.hasOwn(value as object, name), `${key}: no ${dotted} in ${component.state_topic}`);
           value = (value as Record<string, unknown>)[name];
@@ -165,7 +184,7 @@ if (jinjaMissing !== undefined) {
       const texts = render(
         templated.map(([, component]) => [
           String(component['value_template']),
-          { value_json: messageOn(component.state_topic, known) },
+          { value_json: messageOn(component.state_topic ?? '', known) },
         ]),
       );
       return Object.fromEntries(templated.map(([key], i) => [key, texts[i]]));
@@ -187,9 +206,14 @@ if (jinjaMissing !== undefined) {
       queue: '1.5',
       waiting: '3',
       reconnects: '1',
+      overruns: '0',
+      recognizer_restarts: '0',
       memory: '182.4',
       load: '0.4',
       level: '-50',
+      vad_threshold: '0.5',
+      hangover: '600',
+      self_test_failed: 'OFF',
     });
     const unknown = Object.entries(rendered(false)).filter(([, text]) => text === 'None');
     assert.equal(
@@ -215,6 +239,20 @@ if (jinjaMissing !== undefined) {
       (state) => [valueTemplate('microphone'), { value_json: { microphone: { state } } }] as const,
     );
     assert.equal(render(jobs), Object.values(states));
+  });
+
+  test('a number becomes an option, and a self-test that could not be made is none that failed', () => {
+    const commandOf = (key: string) => String(discovery.components[key]?.['command_template']);
+    const test = (message: object) => [valueTemplate('self_test_failed'), { value_json: message }] as const;
+    const texts = render([
+      [commandOf('vad_threshold'), { value: 0.57 }],
+      [commandOf('hangover'), { value: 800.0 }],
+      test({ status: 'ok', data: { passed: false } }),
+      test({ status: 'error', data: { code: 'COMMAND_BUSY' } }),
+    ]);
+    assert.equal(JSON.parse(texts[0] ?? ''), { options: { vad: { threshold: 0.57 } } });
+    assert.equal(JSON.parse(texts[1] ?? ''), { options: { vad: { hangoverMs: 800 } } });
+    assert.equal(texts.slice(2), ['ON', '']);
   });
 
   test('a fault is a problem, with its words in the attributes', () => {
