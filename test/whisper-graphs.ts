@@ -40,9 +40,16 @@ export const int64 = (...values: readonly number[]): Tensor<'int64'> => ({
   data: BigInt64Array.from(values, BigInt),
 });
 
+/** What a decoder graph is fed to do one step, by no rules. */
+export function oneStep({ inputNames }: Session): Record<string, Tensor> {
+  const steps: Tensor = { type: 'int64', dims: [], data: BigInt64Array.of(1n) };
+  return { steps, ...(inputNames.includes('timestamp_rules') ? { timestamp_rules: int64(0, 0, 0, 0) } : {}) };
+}
+
 export type StepOutput = {
-  readonly token: number[];
-  readonly logProb: number[];
+  /** After the last row. */
+  readonly token: number;
+  readonly logProb: number;
   readonly noSpeech: number[];
   /** [rows, V] */
   readonly logits: Float32Array;
@@ -70,34 +77,56 @@ export class TeacherForced {
   }
 
   async step(tokens: readonly number[], rows: readonly number[], phase: 0 | 1): Promise<StepOutput> {
+    const { tokens: known } = this.#sessions.arch;
+    const outputs = await this.#run(tokens, rows, phase, [
+      ...['token', 'log_prob', 'logits'],
+      ...(known.noSpeech === undefined ? [] : ['no_speech_prob']),
+    ]);
+    return {
+      token: Number(outputs['token']?.data[0]),
+      logProb: Number(outputs['log_prob']?.data[0]),
+      noSpeech: Array.from(outputs['no_speech_prob']?.data ?? [], Number),
+      logits: floats(outputs['logits']),
+    };
+  }
+
+  /** Feeds `token` and what the graph chooses after it, in one run of `most` steps or fewer. */
+  async steps(token: number, most: number) {
+    const steps: Tensor = { type: 'int64', dims: [], data: BigInt64Array.of(BigInt(most)) };
+    const outputs = await this.#run([token], [0], 1, ['token', 'log_prob'], { steps });
+    const tokens = Array.from(outputs['token']?.data ?? [], Number);
+    // the last one was not fed
+    this.#total += tokens.length - 1;
+    return { tokens, logProbs: Array.from(outputs['log_prob']?.data ?? [], Number) };
+  }
+
+  #run(
+    tokens: readonly number[],
+    rows: readonly number[],
+    phase: 0 | 1,
+    fetches: readonly string[],
+    feeds: Readonly<Record<string, Tensor>> = {},
+  ): Promise<Record<string, Tensor>> {
     this.#total += tokens.length;
     const into = Object.fromEntries(
       Object.entries(this.#caches).map(([name, cache]) => [`present_${name}`, cache]),
     );
-    const { decoder, arch } = this.#sessions;
-    const outputs = await decoder.run(
+    const { decoder } = this.#sessions;
+    return decoder.run(
       {
         tokens: { type: 'int64', dims: [1, tokens.length], data: BigInt64Array.from(tokens, BigInt) },
         last_position: { type: 'int32', dims: [1], data: Int32Array.of(this.#total - 1) },
         total_tokens: { type: 'int32', dims: [], data: Int32Array.of(this.#total) },
         logit_rows: int64(...rows),
         phase: int64(phase),
+        ...oneStep(decoder),
         ...this.#caches,
         ...this.#cross,
+        ...feeds,
       },
-      [
-        ...['token', 'log_prob', 'logits'],
-        ...(arch.tokens.noSpeech === undefined ? [] : ['no_speech_prob']),
-        ...Object.keys(into),
-      ],
+      [...fetches, ...Object.keys(into)],
       into,
     );
-    return {
-      token: Array.from(outputs['token']?.data ?? [], Number),
-      logProb: Array.from(outputs['log_prob']?.data ?? [], Number),
-      noSpeech: Array.from(outputs['no_speech_prob']?.data ?? [], Number),
-      logits: floats(outputs['logits']),
-    };
   }
 }
 

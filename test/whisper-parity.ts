@@ -122,7 +122,7 @@ export async function measureParity(modelDir: string, dir: string, want: Vectors
   for (const [step, { sampled, top, sum, squares }] of want.rows.entries()) {
     const fed = step === 0 ? promptOf(vocabularySize) : [want.tokens[step - 1] as number];
     const { token, logits } = await decoder.step(fed, [fed.length - 1], step === 0 ? 0 : 1);
-    tokens.push(token[0] as number);
+    tokens.push(token);
     const allowed = logits.filter((value) => value !== Number.NEGATIVE_INFINITY);
     const highest = allowed.toSorted().reverse();
     const pairs: [number, number][] = top.map((value, i) => [highest[i] as number, value]);

@@ -117,6 +117,10 @@ async function hear(
         total_tokens: { type: 'int32', dims: [], data: Int32Array.of(fed.length) },
         logit_rows: int64([1], [next.length - 1]),
         phase: int64([1], [chosen.length === 0 ? 0 : 1]),
+        steps: int64([], [1]),
+        ...(decoder.inputNames.includes('timestamp_rules')
+          ? { timestamp_rules: int64([4], [0, 0, 0, 0]) }
+          : {}),
       },
       ['token', 'logits', ...Object.keys(into)],
       into,

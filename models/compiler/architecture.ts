@@ -71,6 +71,9 @@ export type TokenRules = {
   /** Not written first. */
   readonly beginSuppress: readonly number[];
   readonly noSpeech: number | undefined;
+  readonly endOfText: number;
+  /** The first of them, and the token that says there will be none; undefined where the model writes none. */
+  readonly timestamps: { readonly first: number; readonly none: number | undefined } | undefined;
 };
 
 /** PyTorch's default, which Whisper uses throughout; config.json has no field for it. */
@@ -163,6 +166,11 @@ function readTokenRules(modelDir: string, config: Json, vocabularySize: number):
     suppress: ids('suppress_tokens'),
     beginSuppress: ids('begin_suppress_tokens'),
     noSpeech: special.noSpeech,
+    endOfText: special.endOfText,
+    timestamps:
+      special.firstTimestamp === undefined
+        ? undefined
+        : { first: special.firstTimestamp, none: special.noTimestamps },
   };
 }
 

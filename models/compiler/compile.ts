@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { describeFile, type FileList, type FileRecord } from '../files.ts';
 import type { BuiltGraph } from '../graph/builder.ts';
+import type { OnnxGraph } from '../graph/onnx.ts';
 import { tokenTableFile, writeTokenTable } from '../whisper/token-table.ts';
 import { readTokenizer } from '../whisper/tokenizer.ts';
 import { type Architecture, readArchitecture } from './architecture.ts';
@@ -59,8 +60,14 @@ function keyOf(sources: FileList, options: CompleteOptions): string {
 }
 
 const sumOfBytes = (files: FileList) => Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+/** With those of the graphs inside: what is repeated counts once. */
+const countOperators = (graph: OnnxGraph): number =>
+  graph.nodes.reduce((sum, { attributes }) => {
+    const inner = Object.values(attributes).flatMap(({ kind, value }) => (kind === 'graph' ? [value] : []));
+    return inner.reduce((all, one) => all + countOperators(one), sum + 1);
+  }, 0);
 const sumOfOperators = (graphs: readonly BuiltGraph[]) =>
-  graphs.reduce((sum, { model }) => sum + model.graph.nodes.length, 0);
+  graphs.reduce((sum, { model }) => sum + countOperators(model.graph), 0);
 
 /** Operators of the same model as the usual exporter writes it; the weights are not touched. */
 function countPlainOperators(arch: Architecture): number {

@@ -3,12 +3,12 @@
  *
  * What makes them fast, by measurement (docs/bench): any length instead of 30 s; int8 weights with float32 sums; all
  * products as large as they can be (query, key and value in one, the keys and values of all decoder layers in one);
- * one decoder graph for the prompt and the steps, its cache appended to in place; the arg-max inside.
+ * one decoder graph for the prompt and the steps, which goes on by itself; the choice of the token inside.
  * What is deliberately absent: SkipLayerNormalization (a scalar kernel: Add and LayerNormalization are five times as
  * fast), unsigned int8 weights (half the speed or less), a second decoder graph (the weights would be held twice),
- * attention scales folded into weights (the kernels scale within the product at no cost).
+ * attention scales folded into weights of the encoder (the kernels scale within products of many rows at no cost).
  */
-import { type BuiltGraph, GraphBuilder, type Value } from '../graph/builder.ts';
+import { type BuiltGraph, type Carried, GraphBuilder, type Value } from '../graph/builder.ts';
 import { fftSize, frequencyBins, hannWindow, hopSamples, melFilters } from '../whisper/mel.ts';
 import {
   type Architecture,
@@ -17,7 +17,7 @@ import {
   type Linear,
   layerNormEpsilon,
   type Norm,
-  type TokenRules,
+  type Weight,
 } from './architecture.ts';
 import { localAttention, type Neighbourhoods, neighbourhoods } from './local-attention.ts';
 import {
@@ -30,6 +30,7 @@ import {
   rowsOf,
   type WeightOptions,
 } from './matrix.ts';
+import { chooseToken, noSpeechProbability, suppression } from './token-choice.ts';
 import { compilerVersion } from './version.ts';
 
 export type FusedOptions = WeightOptions & {
@@ -37,6 +38,8 @@ export type FusedOptions = WeightOptions & {
   readonly inspect: boolean;
   /** Also put out where the decoder looks, `cross_weights_{i}`: for the times of words. */
   readonly alignment?: boolean;
+  /** The decoder's weights lie where ONNX Runtime can rewrite them, and take more memory (GraphBuilder.loop). */
+  readonly rewritable?: boolean;
   /** Encoder positions (20 ms) that attend to each other; undefined: all of them (models/compiler/local-attention.ts). */
   readonly attentionWindow?: number | undefined;
 };
@@ -297,26 +300,48 @@ function embed(
   return graph.mul(graph.cast(graph.gather(rows, tokens, 0), 'float32'), graph.gather(scales, tokens, 0));
 }
 
+type Cache = { readonly key: Value; readonly value: Value };
+
+type DecoderInputs = {
+  readonly lastPosition: Value;
+  readonly totalTokens: Value;
+  /** One a layer: of the text so far, and of the sound. */
+  readonly caches: readonly Cache[];
+  readonly cross: readonly Cache[];
+};
+
+/** `linear` with all it gives times `factor`. */
+function scaled({ weight, bias }: Linear, factor: number): Linear {
+  const times = ({ dims, read }: Weight): Weight => ({
+    dims,
+    read: (start, count) => read(start, count).map((value) => factor * value),
+  });
+  return { weight: times(weight), bias: bias === undefined ? undefined : times(bias) };
+}
+
+/**
+ * What attention scales its queries with, where that is a power of two: in the weights of the query it then costs no
+ * accuracy in any format, and the kernel for products with one row, which knows no scale, is used for a step (x86:
+ * a fifth off cross attention).
+ */
+function scaleOf(headWidth: number): number | undefined {
+  return Number.isInteger(Math.log2(headWidth) / 2) ? headWidth ** -0.5 : undefined;
+}
+
 function decoderLayer(
   graph: GraphBuilder,
   i: number,
   x: Value,
   layer: DecoderLayer,
-  inputs: {
-    readonly lastPosition: Value;
-    readonly totalTokens: Value;
-    readonly shape: Architecture['shape'];
-  },
+  {
+    cache,
+    cross,
+    lastPosition,
+    totalTokens,
+  }: Omit<DecoderInputs, 'caches' | 'cross'> & { readonly cache: Cache; readonly cross: Cache },
+  { decoderHeads: heads, headWidth }: Architecture['shape'],
   options: FusedOptions,
-): Value {
-  const { decoderHeads: heads, headWidth } = inputs.shape;
-  const cacheDims = (length: string) => [1, heads, length, headWidth];
-  const cache = {
-    key: graph.input(`self_key_${i}`, 'float32', cacheDims('C')),
-    value: graph.input(`self_value_${i}`, 'float32', cacheDims('C')),
-  };
-  const crossKey = graph.input(`cross_key_${i}`, 'float32', cacheDims('T'));
-  const crossValue = graph.input(`cross_value_${i}`, 'float32', cacheDims('T'));
+): { readonly x: Value; readonly cache: Cache; readonly asked: Value } {
   return graph.scope(`layer${i}`, () => {
     const { query, key, value, out } = layer.self;
     const normal = normalize(graph, 'self_norm', x, layer.selfNorm);
@@ -324,77 +349,177 @@ function decoderLayer(
     const [attended, newKey, newValue] = graph.groupQueryAttention(
       packed,
       cache,
-      inputs.lastPosition,
-      inputs.totalTokens,
+      lastPosition,
+      totalTokens,
       heads,
     );
-    graph.output(`present_self_key_${i}`, newKey, 'float32', cacheDims('C'));
-    graph.output(`present_self_value_${i}`, newValue, 'float32', cacheDims('C'));
     const afterSelf = graph.add(x, applyLinear(graph, `decoder.${i}.out`, attended, [out], options));
 
     const crossNormal = normalize(graph, 'cross_norm', afterSelf, layer.crossNorm);
-    const asked = applyLinear(graph, `decoder.${i}.cross_query`, crossNormal, [layer.cross.query], options);
-    if (options.alignment === true) {
-      // once more what is inside the kernel below, which does not tell
-      const parted = graph.reshape(asked, [1, -1, heads, headWidth]);
-      const scaled = graph.mul(graph.transpose(parted, [0, 2, 1, 3]), graph.scalar(headWidth ** -0.5));
-      const looked = graph.softmax(graph.matMul(scaled, graph.transpose(crossKey, [0, 1, 3, 2])));
-      graph.output(`cross_weights_${i}`, looked, 'float32', [1, heads, 'S', 'T']);
-    }
-    const heard = graph.multiHeadAttention(asked, crossKey, crossValue, heads);
+    const scale = scaleOf(headWidth);
+    const asks = scale === undefined ? layer.cross.query : scaled(layer.cross.query, scale);
+    const asked = applyLinear(graph, `decoder.${i}.cross_query`, crossNormal, [asks], options);
+    const heard = graph.multiHeadAttention(
+      asked,
+      cross.key,
+      cross.value,
+      heads,
+      scale === undefined ? undefined : 1,
+    );
     const crossOut = applyLinear(graph, `decoder.${i}.cross_out`, heard, [layer.cross.out], options);
-    return feedForward(graph, `decoder.${i}`, graph.add(afterSelf, crossOut), layer, options);
+    const after = feedForward(graph, `decoder.${i}`, graph.add(afterSelf, crossOut), layer, options);
+    return { x: after, cache: { key: newKey, value: newValue }, asked };
   });
 }
 
-/** [2, V] added to the logits: -infinity at what may not be written, in the first row also at what may not be first. */
-function suppression({ suppress, beginSuppress }: TokenRules, vocabularySize: number): Float32Array {
-  const table = new Float32Array(2 * vocabularySize);
-  for (const id of [...suppress, ...beginSuppress]) table[id] = Number.NEGATIVE_INFINITY;
-  for (const id of suppress) table[vocabularySize + id] = Number.NEGATIVE_INFINITY;
-  return table;
+/** Where `asked` [1, S, D] looks among `keys`: [1, H, S, T]. Once more what is inside the kernel, which does not tell. */
+function attention(
+  graph: GraphBuilder,
+  asked: Value,
+  keys: Value,
+  { decoderHeads: heads, headWidth }: Architecture['shape'],
+): Value {
+  const parted = graph.transpose(graph.reshape(asked, [1, -1, heads, headWidth]), [0, 2, 1, 3]);
+  const scale = scaleOf(headWidth) === undefined ? headWidth ** -0.5 : 1;
+  const query = graph.mul(parted, graph.scalar(scale));
+  return graph.softmax(graph.matMul(query, graph.transpose(keys, [0, 1, 3, 2])));
 }
 
-function choose(graph: GraphBuilder, raw: Value, phase: Value, { shape, tokens }: Architecture): void {
-  const { vocabularySize } = shape;
-  const table = graph.weight('suppression', 'float32', [2, vocabularySize], () =>
-    suppression(tokens, vocabularySize),
-  );
-  const logits = graph.add(raw, graph.gather(table, phase, 0));
-  const likeliest = graph.reduceMax(graph.softmax(logits), 'last', false);
-  graph.output('token', graph.argMax(logits, -1), 'int64', ['R']);
-  graph.output('log_prob', graph.log(likeliest), 'float32', ['R']);
-  if (tokens.noSpeech !== undefined) {
-    const id = graph.constant(BigInt64Array.of(BigInt(tokens.noSpeech)), []);
-    graph.output('no_speech_prob', graph.gather(graph.softmax(raw), id, 1), 'float32', ['R']);
+/** The decoder once over: all layers, from tokens to what each layer has to say of them. */
+function decoderLayers(
+  graph: GraphBuilder,
+  tokens: Value,
+  { lastPosition, totalTokens, caches, cross }: DecoderInputs,
+  arch: Architecture,
+  options: FusedOptions,
+): { readonly x: Value; readonly caches: readonly Cache[]; readonly looked: readonly Value[] } {
+  let x = graph.scope('embedding', () => {
+    const end = graph.add(lastPosition, graph.constant(Int32Array.of(1)));
+    const start = graph.sub(end, graph.cast(graph.shape(tokens, 1), 'int32'));
+    const table = placeWeight(graph, 'positions', arch.decoder.positions);
+    const axes = [graph.constant(Int32Array.of(0)), graph.constant(Int32Array.of(1))];
+    const positions = graph.node('Slice', [table, start, end, ...axes]);
+    return graph.add(embed(graph, tokens, arch, options), positions);
+  });
+  const nextCaches: Cache[] = [];
+  const looked: Value[] = [];
+  for (const [i, layer] of arch.decoder.layers.entries()) {
+    const inputs = { cache: caches[i] as Cache, cross: cross[i] as Cache, lastPosition, totalTokens };
+    const made = decoderLayer(graph, i, x, layer, inputs, arch.shape, options);
+    x = made.x;
+    nextCaches.push(made.cache);
+    if (options.alignment === true) looked.push(attention(graph, made.asked, inputs.cross.key, arch.shape));
   }
-  graph.output('logits', logits, 'float32', ['R', vocabularySize]);
+  return { x, caches: nextCaches, looked };
 }
 
-/** One graph for the prompt and every step. `weightsFile` will lie beside the graph. */
+/** One graph for the prompt and every step, or several steps at once. `weightsFile` will lie beside the graph. */
 export function buildDecoder(arch: Architecture, weightsFile: string, options: FusedOptions): BuiltGraph {
-  const { decoder, shape } = arch;
+  const { decoder, shape, tokens: rules } = arch;
+  const { decoderHeads: heads, headWidth, modelWidth, vocabularySize } = shape;
   const graph = new GraphBuilder('whisper decoder', weightsFile);
+  const steps = graph.input('steps', 'int64', []);
   const tokens = graph.input('tokens', 'int64', [1, 'S']);
   const lastPosition = graph.input('last_position', 'int32', [1]);
   const totalTokens = graph.input('total_tokens', 'int32', []);
   const logitRows = graph.input('logit_rows', 'int64', ['R']);
   const phase = graph.input('phase', 'int64', [1]);
+  const writesTimestamps = rules.timestamps !== undefined;
+  const timestampRules = writesTimestamps ? [graph.input('timestamp_rules', 'int64', [4])] : [];
+  const cachesOf = (name: string, length: string): Cache[] =>
+    decoder.layers.map((_, i) => ({
+      key: graph.input(`${name}_key_${i}`, 'float32', [1, heads, length, headWidth]),
+      value: graph.input(`${name}_value_${i}`, 'float32', [1, heads, length, headWidth]),
+    }));
+  const self = cachesOf('self', 'C');
+  const cross = cachesOf('cross', 'T');
+  // the same in every round, and a copy of all vocabulary: made once
+  const penalty = graph.gather(suppression(graph, arch), phase, 0);
+  const bias = graph.reshape(penalty, [vocabularySize]);
 
-  let x = graph.scope('embedding', () => {
-    const end = graph.add(lastPosition, graph.constant(Int32Array.of(1)));
-    const start = graph.sub(end, graph.cast(graph.shape(tokens, 1), 'int32'));
-    const table = placeWeight(graph, 'positions', decoder.positions);
-    const axes = [graph.constant(Int32Array.of(0)), graph.constant(Int32Array.of(1))];
-    const positions = graph.node('Slice', [table, start, end, ...axes]);
-    return graph.add(embed(graph, tokens, arch, options), positions);
+  /** What only the last round is asked for. */
+  const nothing = (...dims: (number | undefined)[]): Carried => ({
+    value: graph.constant(
+      new Float32Array(1),
+      dims.map(() => 1),
+    ),
+    type: 'float32',
+    dims,
   });
-  const inputs = { lastPosition, totalTokens, shape };
-  for (const [i, layer] of decoder.layers.entries()) x = decoderLayer(graph, i, x, layer, inputs, options);
-  graph.scope('head', () => {
-    const rows = normalize(graph, 'norm', graph.gather(x, logitRows, 1), decoder.norm);
-    const head = placeMatrix(graph, 'head', rowsOf([decoder.head ?? decoder.embedding]), options);
-    choose(graph, graph.squeeze(multiply(graph, rows, head), 0), phase, arch);
-  });
+  const first: Carried[] = [
+    { value: tokens, type: 'int64', dims: [1, undefined] },
+    { value: lastPosition, type: 'int32', dims: [1] },
+    { value: totalTokens, type: 'int32', dims: [] },
+    nothing(undefined, vocabularySize),
+    nothing(undefined, modelWidth),
+    ...timestampRules.map((value): Carried => ({ value, type: 'int64', dims: [4] })),
+    ...self
+      .flatMap(({ key, value }) => [key, value])
+      .map((value): Carried => ({ value, type: 'float32', dims: [1, heads, undefined, headWidth] })),
+    ...(options.alignment === true ? decoder.layers.map(() => nothing(1, heads, undefined, undefined)) : []),
+  ];
+  const cachesFrom = 5 + timestampRules.length;
+  const cachesTo = cachesFrom + 2 * decoder.layers.length;
+  const { carried, collected } = graph.loop(
+    steps,
+    first,
+    options.rewritable === true ? 'inside' : 'outside',
+    (values) => {
+      const [tokens, lastPosition, totalTokens] = values as [Value, Value, Value];
+      const caches = decoder.layers.map((_, i): Cache => {
+        const [key, value] = values.slice(cachesFrom + 2 * i) as [Value, Value];
+        return { key, value };
+      });
+      const inputs = { lastPosition, totalTokens, caches, cross };
+      const made = decoderLayers(graph, tokens, inputs, arch, options);
+      return graph.scope('head', () => {
+        const wanted = graph.squeeze(graph.gather(made.x, logitRows, 1), 0);
+        const rows = normalize(graph, 'norm', wanted, decoder.norm);
+        const head = placeMatrix(graph, 'head', rowsOf([decoder.head ?? decoder.embedding]), options);
+        const logits = multiply(graph, rows, head, bias);
+        const [token, logProb, ...nextRules] = chooseToken(
+          graph,
+          logits,
+          writesTimestamps ? values[5] : undefined,
+          { vocabularySize, tokens: rules },
+        );
+        const isEnd = graph.node('Equal', [token, graph.int64s(rules.endOfText)]);
+        return {
+          goesOn: graph.squeeze(graph.node('Not', [isEnd]), 0),
+          carried: [
+            graph.unsqueeze(token, 0),
+            graph.add(lastPosition, graph.constant(Int32Array.of(1))),
+            graph.add(totalTokens, graph.constant(Int32Array.of(1), [])),
+            logits,
+            rows,
+            ...nextRules,
+            ...made.caches.flatMap(({ key, value }) => [key, value]),
+            ...made.looked,
+          ],
+          collected: [
+            { value: graph.squeeze(token, 0), type: 'int64' },
+            { value: graph.squeeze(logProb, 0), type: 'float32' },
+          ],
+        };
+      });
+    },
+  );
+
+  const [token, logProb] = collected as [Value, Value];
+  graph.output('token', token, 'int64', ['N']);
+  graph.output('log_prob', logProb, 'float32', ['N']);
+  const [, , , logits, rows] = carried as [Value, Value, Value, Value, Value];
+  if (rules.noSpeech !== undefined) {
+    const probability = graph.scope('no_speech', () => noSpeechProbability(graph, logits, rows, phase, arch));
+    graph.output('no_speech_prob', probability, 'float32', ['R']);
+  }
+  graph.output('logits', logits, 'float32', ['R', vocabularySize]);
+  for (const [i, cache] of carried.slice(cachesFrom, cachesTo).entries()) {
+    const name = `present_self_${i % 2 === 0 ? 'key' : 'value'}_${i >> 1}`;
+    graph.output(name, cache, 'float32', [1, heads, 'C', headWidth]);
+  }
+  for (const [i, looked] of carried.slice(cachesTo).entries()) {
+    graph.output(`cross_weights_${i}`, looked, 'float32', [1, heads, 'S', 'T']);
+  }
   return graph.finish(compilerVersion);
 }

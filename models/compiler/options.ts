@@ -3,7 +3,7 @@ import type { FusedOptions } from './fused.ts';
 import type { LayerSelection } from './layers.ts';
 import { checkAttentionWindow } from './local-attention.ts';
 import { checkWeightOptions } from './matrix.ts';
-import { type CpuProfile, weightsFor } from './profiles.ts';
+import { type CpuProfile, mayBeRewritten, weightsFor } from './profiles.ts';
 
 /** Everything that decides what the graphs of a checkpoint are. */
 export type CompleteOptions = FusedOptions & LayerSelection;
@@ -24,7 +24,9 @@ export function checkOptions(options: CompileOptions): void {
 
 /** What the graphs are made with, complete and in one order: equal graphs have equal options. */
 export function completeOptions(options: CompileOptions, modelWidth: number): CompleteOptions {
-  const usual = weightsFor(options.profile ?? safestProfile, modelWidth);
+  const profile = options.profile ?? safestProfile;
+  const usual = weightsFor(profile, modelWidth);
+  const rewritable = options.rewritable ?? mayBeRewritten(profile, modelWidth);
   const { attentionWindow, keepEncoderLayers, keepDecoderLayers } = options;
   // a format asked for is meant for everything; exceptions come on top of what is usual
   const exceptions =
@@ -33,6 +35,7 @@ export function completeOptions(options: CompileOptions, modelWidth: number): Co
     weights: options.weights ?? usual.weights,
     exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
     inspect: options.inspect ?? false,
+    ...(rewritable ? { rewritable } : {}),
     ...(options.alignment === true ? { alignment: true } : {}),
     // absent where they are not asked for, as in a description that was read back
     ...(attentionWindow === undefined ? {} : { attentionWindow }),

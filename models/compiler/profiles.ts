@@ -34,3 +34,11 @@ export function weightsFor(profile: CpuProfile, modelWidth: number): WeightOptio
   if (profile === 'no-dot-product' || modelWidth < fourBitsFromWidth) return int8;
   return { weights: 'int8', exceptions: { decoder: 'int4' } };
 }
+
+/**
+ * Whether int8 weights have to be rewritten to unsigned ones as they are loaded: on x86 without VNNI, whose kernels
+ * overflow otherwise. Narrow models are compiled once for all processors.
+ */
+export function mayBeRewritten(profile: CpuProfile, modelWidth: number): boolean {
+  return profile === 'avx2' || modelWidth < fourBitsFromWidth;
+}

@@ -7,6 +7,7 @@ import {
   type ElementType,
   encodeModel,
   type OnnxAttribute,
+  type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
@@ -28,6 +29,19 @@ export type NodeOptions = {
   readonly domain?: string;
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   readonly outputs?: number;
+};
+
+/** What a round of a loop hands to the next. Its shape may change on the way: unknown dimensions are undefined. */
+export type Carried = { readonly value: Value; readonly type: ElementType; readonly dims: OnnxValue['dims'] };
+
+/** What a round of a loop comes to. */
+export type Round = {
+  /** bool []: whether there is another round. */
+  readonly goesOn: Value;
+  /** As many as were carried in, in their order. */
+  readonly carried: readonly Value[];
+  /** Of every round, side by side in the end. */
+  readonly collected: readonly Omit<Carried, 'dims'>[];
 };
 
 export type BuiltGraph = {
@@ -74,19 +88,38 @@ function* partsOf(source: WeightSource): Generator<Uint8Array> {
   else for (const part of made as Iterable<ConstantArray>) yield bytesOf(part);
 }
 
+/** The node with another name for a value, in the graphs inside of it too. */
+function renamed(node: OnnxNode, from: string, to: string): OnnxNode {
+  const rename = (name: string) => (name === from ? to : name);
+  const attributes = Object.entries(node.attributes).map(([key, attribute]): [string, OnnxAttribute] => {
+    if (attribute.kind !== 'graph') return [key, attribute];
+    const nodes = attribute.value.nodes.map((inner) => renamed(inner, from, to));
+    return [key, { kind: 'graph', value: { ...attribute.value, nodes } }];
+  });
+  return {
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+    attributes: Object.fromEntries(attributes),
+  };
+}
+
 type PendingWeight = { readonly offset: number; readonly byteLength: number; readonly source: WeightSource };
 
 export class GraphBuilder {
   readonly #name: string;
   readonly #weightsFile: string;
-  readonly #nodes: OnnxNode[] = [];
-  readonly #initializers: OnnxTensor[] = [];
+  #nodes: OnnxNode[] = [];
+  #initializers: OnnxTensor[] = [];
+  /** Where weights go: into the graph being built, or one around it. */
+  #weightHome = this.#initializers;
   readonly #inputs: OnnxValue[] = [];
   readonly #outputs: OnnxValue[] = [];
   readonly #weights: PendingWeight[] = [];
-  readonly #constants = new Map<string, Value>();
+  #constants = new Map<string, Value>();
   readonly #names = new Map<string, number>();
   #weightsByteLength = 0;
+  #constantCount = 0;
   #scope = '';
 
   /** `name` names the graph; its weights go to `weightsFile`, in the directory of the .onnx file. */
@@ -121,7 +154,6 @@ export class GraphBuilder {
 
   /** Makes `value` an output called `name`, by renaming what the node that produces it calls it. */
   output(name: string, value: Value, type: ElementType, dims: OnnxValue['dims']): void {
-    const rename = (old: string) => (old === value.name ? name : old);
     const producer = this.#nodes.findIndex((node) => node.outputs.includes(value.name));
     if (producer < 0)
       throw new Error(`${value.name} is no output of a node, so it cannot be the output ${name}`);
@@ -129,8 +161,7 @@ export class GraphBuilder {
       throw new Error(`${value.name} is an output already and cannot be called ${name} too`);
     }
     for (let i = producer; i < this.#nodes.length; i++) {
-      const node = this.#nodes[i] as OnnxNode;
-      this.#nodes[i] = { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+      this.#nodes[i] = renamed(this.#nodes[i] as OnnxNode, value.name, name);
     }
     this.#outputs.push({ name, type, dims });
   }
@@ -141,14 +172,14 @@ export class GraphBuilder {
     const unique = this.#unique(name);
     if (byteLength < externalFromBytes) {
       const bytes = Buffer.concat([...partsOf(source)]);
-      this.#initializers.push({ name: unique, type, dims, data: { kind: 'inline', bytes } });
+      this.#weightHome.push({ name: unique, type, dims, data: { kind: 'inline', bytes } });
       return { name: unique };
     }
     const offset = Math.ceil(this.#weightsByteLength / weightAlignment) * weightAlignment;
     this.#weightsByteLength = offset + byteLength;
     this.#weights.push({ offset, byteLength, source });
     const data = { kind: 'external', location: this.#weightsFile, offset, byteLength } as const;
-    this.#initializers.push({ name: unique, type, dims, data });
+    this.#weightHome.push({ name: unique, type, dims, data });
     return { name: unique };
   }
 
@@ -159,7 +190,7 @@ export class GraphBuilder {
     let value = this.#constants.get(key);
     if (value === undefined) {
       // outside any scope: it is shared
-      const name = `const_${this.#constants.size}`;
+      const name = `const_${this.#constantCount++}`;
       this.#initializers.push({ name, type, dims, data: { kind: 'inline', bytes: bytesOf(data).slice() } });
       value = { name };
       this.#constants.set(key, value);
@@ -195,6 +226,91 @@ export class GraphBuilder {
 
   node(operator: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
     return this.nodes(operator, inputs, options)[0] as Value;
+  }
+
+  // --- flow ---
+
+  /** What `build` makes as a graph of its own, which sees the values of the outer one. */
+  #inner(
+    name: string,
+    inputs: readonly OnnxValue[],
+    weights: 'inside' | 'outside',
+    build: () => readonly OnnxValue[],
+  ): OnnxAttribute & { readonly kind: 'graph' } {
+    const outer = {
+      nodes: this.#nodes,
+      initializers: this.#initializers,
+      weightHome: this.#weightHome,
+      constants: this.#constants,
+    };
+    this.#nodes = [];
+    this.#initializers = [];
+    if (weights === 'inside') this.#weightHome = this.#initializers;
+    this.#constants = new Map();
+    try {
+      const outputs = build();
+      const [nodes, initializers] = [this.#nodes, this.#initializers];
+      const value: OnnxGraph = { name, nodes, initializers, inputs, outputs, values: [] };
+      return { kind: 'graph', value };
+    } finally {
+      this.#nodes = outer.nodes;
+      this.#initializers = outer.initializers;
+      this.#weightHome = outer.weightHome;
+      this.#constants = outer.constants;
+    }
+  }
+
+  /**
+   * Rounds of `round`, `most` (int64 []) at most. Answers what the last round carried, and what all collected,
+   * [rounds, ..]. Weights that are used in rounds lie inside or outside of the loop: ONNX Runtime (1.30) lets go of the
+   * file's copy of what it has packed only outside, and rewrites weights for a processor only inside.
+   */
+  loop(
+    most: Value,
+    carried: readonly Carried[],
+    weights: 'inside' | 'outside',
+    round: (carried: readonly Value[]) => Round,
+  ): { readonly carried: Value[]; readonly collected: Value[] } {
+    const named = (what: string): Value => ({ name: this.#unique(what) });
+    const inside = carried.map(() => named('carried'));
+    const typed = (values: readonly Value[]): OnnxValue[] =>
+      carried.map(({ type, dims }, i) => ({ name: (values[i] as Value).name, type, dims }));
+    let collects = 0;
+    const body = this.#inner(
+      'round',
+      [
+        { name: named('count').name, type: 'int64', dims: [] },
+        { name: named('going').name, type: 'bool', dims: [] },
+        ...typed(inside),
+      ],
+      weights,
+      () => {
+        const { goesOn, carried: out, collected } = round(inside);
+        collects = collected.length;
+        const kept = collected.map(({ value, type }): OnnxValue => ({ name: value.name, type, dims: [] }));
+        return [{ name: goesOn.name, type: 'bool', dims: [] }, ...typed(out), ...kept];
+      },
+    );
+    const outputs = this.nodes('Loop', [most, undefined, ...carried.map(({ value }) => value)], {
+      attributes: { body },
+      outputs: carried.length + collects,
+    });
+    return { carried: outputs.slice(0, carried.length), collected: outputs.slice(carried.length) };
+  }
+
+  /** `yes` or `no`, by `condition` (bool []): both answer as many values, made inside. */
+  either(condition: Value, yes: () => readonly Value[], no: () => readonly Value[]): Value[] {
+    const branch = (name: string, build: () => readonly Value[]) =>
+      this.#inner(name, [], 'outside', () =>
+        build().map(({ name }) => ({ name, type: undefined, dims: [] })),
+      );
+    const branches = { then_branch: branch('yes', yes), else_branch: branch('no', no) };
+    const outputs = branches.then_branch.value.outputs.length;
+    return this.nodes('If', [condition], { attributes: branches, outputs });
+  }
+
+  identity(x: Value): Value {
+    return this.node('Identity', [x]);
   }
 
   // --- arithmetic ---
@@ -343,11 +459,14 @@ export class GraphBuilder {
       attributes: { K: dims.ins, N: dims.outs, bits: 4, block_size: dims.block, accuracy_level: 4 },
     });
   }
-  /** Keys and values as [1, S, D], or as [1, H, S, W] when they were split into heads before (cross attention). */
-  multiHeadAttention(query: Value, key: Value, value: Value, heads: number): Value {
+  /**
+   * Keys and values as [1, S, D], or as [1, H, S, W] when they were split into heads before (cross attention). Queries
+   * are scaled by `scale`; left out, by 1 / sqrt(W).
+   */
+  multiHeadAttention(query: Value, key: Value, value: Value, heads: number, scale?: number): Value {
     return this.node('MultiHeadAttention', [query, key, value], {
       domain: microsoft,
-      attributes: { num_heads: heads },
+      attributes: { num_heads: heads, ...(scale === undefined ? {} : { scale: float(scale) }) },
     });
   }
   /**

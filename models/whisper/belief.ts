@@ -69,7 +69,7 @@ export type Heard = {
   readonly noSpeechProb: number | undefined;
 };
 
-export type ListenOptions = Pick<AttemptOptions, 'timestampRules' | 'maxTokens' | 'keyTerms'> & {
+export type ListenOptions = Pick<AttemptOptions, 'maxTokens' | 'keyTerms'> & {
   readonly defaults: DecodingDefaults;
   readonly seed: number;
   readonly decode: (tokens: readonly number[]) => string;
@@ -103,7 +103,7 @@ function likeliest(all: readonly Heard[], defaults: DecodingDefaults): Heard {
  * takes the last, which at temperature 1 is the wildest).
  */
 export async function listen(decoding: Decoding, options: ListenOptions): Promise<Heard> {
-  const { decode, defaults, keyTerms, maxTokens, seed, timestampRules } = options;
+  const { decode, defaults, keyTerms, maxTokens, seed } = options;
   const { beamSize } = defaults;
   const uniform = seededUniform(seed);
   const all: Heard[] = [];
@@ -113,7 +113,6 @@ export async function listen(decoding: Decoding, options: ListenOptions): Promis
       const attempt = await decoding.attempt({
         temperature,
         uniform,
-        timestampRules,
         maxTokens,
         beamSize,
         keyTerms,

@@ -2,7 +2,8 @@
  * From what the encoder heard to tokens: the autoregressive loop over the decoder graph (contract: graphs.ts).
  *
  * The prompt runs once; every attempt at a text starts from the cache behind it and overwrites what the attempt
- * before wrote. Nothing is allocated in a step: tensors are made once and written in place.
+ * before wrote. Greedy decoding goes on inside the graph, several tokens a run: what surrounds a run (names looked up,
+ * tensors checked, the cache copied by the library) takes a tenth of a step of whisper-tiny or more.
  */
 import type { Session, Tensor } from '../../providers/provider.ts';
 import { searchBeam } from './beam-search.ts';
@@ -12,7 +13,7 @@ import type { Prompt } from './prompt.ts';
 import { endsInLoop } from './repetition.ts';
 import { argMax, drawToken, logProbAt } from './sampling.ts';
 import { copySelfCache, createSelfCache, growSelfCache, type SelfCache } from './self-cache.ts';
-import { applyTimestampRules, type TimestampRules } from './timestamp-rules.ts';
+import { applyTimestampRules, rulesAfter, type TimestampRules } from './timestamp-rules.ts';
 
 /** One text the decoder came up with. */
 export type Attempt = {
@@ -30,8 +31,6 @@ export type AttemptOptions = {
   readonly temperature: number;
   /** Drawn from at temperatures above 0: numbers in [0, 1). */
   readonly uniform: () => number;
-  /** Undefined writes no timestamps. */
-  readonly timestampRules: TimestampRules | undefined;
   /** Sampled tokens at most, end-of-text not counted. */
   readonly maxTokens: number;
   /** Texts followed at once at temperature 0; left out, 1. */
@@ -53,6 +52,8 @@ export type DecodingInput = {
   /** `cross_key_{i}`, `cross_value_{i}` as the encoder wrote them. */
   readonly cross: Readonly<Record<string, Tensor>>;
   readonly prompt: Prompt;
+  /** Left out, no timestamps are written: they are asked for in the prompt too. */
+  readonly timestampRules?: TimestampRules | undefined;
 };
 
 type Choice = { readonly token: number; readonly logProb: number };
@@ -68,6 +69,9 @@ const int64 = (dims: readonly number[], ...values: number[]): Tensor<'int64'> =>
 const firstSampled = 0n;
 const later = 1n;
 
+/** Greedy tokens a run: before it looked at as many, nobody can say that it goes in a circle (repetition.ts). */
+const greedyTokensInRun = 12;
+
 /** The likeliest of `candidates` to follow the prompt: Whisper's way to ask for the language. */
 export async function likeliestNext(input: DecodingInput, candidates: readonly number[]): Promise<number> {
   const logits = await new Decoding(input).promptLogits();
@@ -78,10 +82,14 @@ export async function likeliestNext(input: DecodingInput, candidates: readonly n
   return best;
 }
 
-/** Chooses by the rules; `logits` is changed in place. */
-function choose(logits: Float32Array, sampled: readonly number[], options: AttemptOptions): Choice {
-  const { temperature, timestampRules, uniform } = options;
-  if (timestampRules !== undefined) applyTimestampRules(logits, sampled, timestampRules);
+/** Chooses from `logits`, by the rules if there are any; `logits` is changed in place. */
+function choose(
+  logits: Float32Array,
+  sampled: readonly number[],
+  rules: TimestampRules | undefined,
+  { temperature, uniform }: AttemptOptions,
+): Choice {
+  if (rules !== undefined) applyTimestampRules(logits, sampled, rules);
   const token = temperature === 0 ? argMax(logits) : drawToken(logits, temperature, uniform());
   return { token, logProb: logProbAt(logits, token) };
 }
@@ -95,17 +103,16 @@ export class Decoding {
 
   // made once, written in place by every step
   readonly #tokenIn = int64([1, 1], 0);
-  readonly #tokenOut = int64([1], 0);
+  readonly #steps = int64([], 1);
   readonly #onlyRow = int64([1], 0);
   readonly #phase = int64([1], 0);
   readonly #lastPosition: Tensor<'int32'> = { type: 'int32', dims: [1], data: new Int32Array(1) };
   readonly #totalTokens: Tensor<'int32'> = { type: 'int32', dims: [], data: new Int32Array(1) };
-  readonly #logProbOut: Tensor<'float32'> = { type: 'float32', dims: [1], data: new Float32Array(1) };
+  readonly #rules = int64([4], 0, 0, 0, 0);
   readonly #feeds: Record<string, Tensor>;
 
-  // what a run writes: into the cache it was fed with, and a choice or logits
-  readonly #intoPrompt: Record<string, Tensor> = {};
-  readonly #intoChoice: Record<string, Tensor> = { token: this.#tokenOut, log_prob: this.#logProbOut };
+  // what a run writes: into the cache it was fed with, and logits
+  readonly #intoCache: Record<string, Tensor> = {};
   readonly #intoLogits: Record<string, Tensor> = {};
   readonly #presentNames: readonly string[];
   readonly #choiceNames: readonly string[];
@@ -115,15 +122,17 @@ export class Decoding {
     this.#input = input;
     this.#feeds = {
       ...input.cross,
+      steps: this.#steps,
       tokens: this.#tokenIn,
       logit_rows: this.#onlyRow,
       phase: this.#phase,
       last_position: this.#lastPosition,
       total_tokens: this.#totalTokens,
+      ...(input.decoder.inputNames.includes('timestamp_rules') ? { timestamp_rules: this.#rules } : {}),
     };
     this.#cache = createSelfCache(input.shape, input.prompt.tokens.length);
     this.#bindCache();
-    this.#presentNames = Object.keys(this.#intoPrompt);
+    this.#presentNames = Object.keys(this.#intoCache);
     this.#choiceNames = ['token', 'log_prob', ...this.#presentNames];
     this.#logitsNames = ['logits', ...this.#presentNames];
   }
@@ -148,36 +157,42 @@ export class Decoding {
 
   /** One attempt at the text. Attempts follow each other; they do not overlap. */
   async attempt(options: AttemptOptions): Promise<Attempt> {
-    const { prompt, shape, endOfText } = this.#input;
+    const { prompt, shape, endOfText, timestampRules } = this.#input;
     const promptTokens = prompt.tokens.length;
     const maxTokens = Math.min(options.maxTokens, shape.maxTextTokens - promptTokens);
     const beamSize = Math.max(options.beamSize ?? 1, options.keyTerms === undefined ? 1 : keyTermBeam);
     if (options.temperature === 0 && beamSize > 1) return this.#search({ ...options, maxTokens, beamSize });
-    const inGraph = options.temperature === 0 && options.timestampRules === undefined;
     const tokens: number[] = [];
     const logProbs: number[] = [];
     let sum = 0;
-    let choice = inGraph
-      ? await this.#runPrompt(false)
-      : choose((await this.promptLogits()).slice(), tokens, options);
+    const fromLogits = (logits: Float32Array) => choose(logits, tokens, timestampRules, options);
+    let choices: readonly Choice[] =
+      options.temperature === 0
+        ? [await this.#runPrompt(false)]
+        : [fromLogits((await this.promptLogits()).slice())];
 
     for (;;) {
-      if (choice.token === endOfText) {
-        sum += choice.logProb;
-        return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended: 'end-of-text' };
+      for (const { token, logProb } of choices) {
+        if (token === endOfText) {
+          sum += logProb;
+          return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended: 'end-of-text' };
+        }
+        const ended = tokens.length === maxTokens ? 'budget' : undefined;
+        if (ended === undefined) {
+          sum += logProb;
+          tokens.push(token);
+          logProbs.push(logProb);
+        }
+        if (ended !== undefined || endsInLoop(tokens)) {
+          return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended: ended ?? 'loop' };
+        }
       }
-      if (tokens.length === maxTokens) break;
-      sum += choice.logProb;
-      tokens.push(choice.token);
-      logProbs.push(choice.logProb);
-      if (endsInLoop(tokens)) break;
       const position = promptTokens + tokens.length - 1;
-      choice = inGraph
-        ? await this.#step(choice.token, position)
-        : choose(await this.#stepWithLogits(choice.token, position, later), tokens, options);
+      choices =
+        options.temperature === 0
+          ? await this.#follow(tokens, maxTokens)
+          : [fromLogits(await this.#stepWithLogits(tokens.at(-1) as number, position, later))];
     }
-    const ended = endsInLoop(tokens) ? 'loop' : 'budget';
-    return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
   }
 
   /**
@@ -190,14 +205,14 @@ export class Decoding {
     if (!names.every((name) => decoder.outputNames.includes(name))) return undefined;
     this.#place(prompt.tokens.length - 1, later);
     const feeds = { ...this.#feeds, tokens: int64([1, prompt.tokens.length], ...prompt.tokens) };
-    const out = await decoder.run(feeds, [...names, ...this.#presentNames], this.#intoPrompt);
+    const out = await decoder.run(feeds, [...names, ...this.#presentNames], this.#intoCache);
     return names.map((name) => out[name] as Tensor);
   }
 
   /** One attempt with several texts at once; whichever cache is used last holds the prompt as well. */
   async #search(options: AttemptOptions & { readonly beamSize: number }): Promise<Attempt> {
-    const { prompt, endOfText } = this.#input;
-    const { timestampRules, keyTerms, maxTokens, beamSize } = options;
+    const { prompt, endOfText, timestampRules } = this.#input;
+    const { keyTerms, maxTokens, beamSize } = options;
     const firstLogits = (await this.promptLogits()).slice();
     const { tokens, logProbs, sum, ended } = await searchBeam<SelfCache>(
       {
@@ -239,28 +254,47 @@ export class Decoding {
     const wanted = ['token', 'log_prob', 'no_speech_prob', ...(withLogits ? ['logits'] : [])];
     const fetches = wanted.filter((name) => decoder.outputNames.includes(name));
     this.#place(last, firstSampled);
+    this.#setRules([]);
     const feeds = {
       ...this.#feeds,
       tokens: int64([1, prompt.tokens.length], ...prompt.tokens),
       logit_rows: int64([2], prompt.startRow, last),
     };
-    const out = await decoder.run(feeds, [...fetches, ...this.#presentNames], this.#intoPrompt);
+    const out = await decoder.run(feeds, [...fetches, ...this.#presentNames], this.#intoCache);
     const logits = out['logits']?.data as Float32Array | undefined;
     this.#promptLogits = logits?.slice(-shape.vocabularySize);
     this.#promptRun = {
-      token: Number(out['token']?.data[1]),
-      logProb: Number(out['log_prob']?.data[1]),
+      token: Number(out['token']?.data[0]),
+      logProb: Number(out['log_prob']?.data[0]),
       noSpeechProb: out['no_speech_prob']?.data[0] as number | undefined,
     };
     return this.#promptRun;
   }
 
-  /** Feeds one token, lets the graph choose the next. */
-  async #step(token: number, position: number): Promise<Choice> {
+  /**
+   * Feeds the last of `tokens`, lets the graph choose what follows and go on from there: until the text ends, `maxTokens`
+   * and one more are reached, or the cache is full.
+   */
+  async #follow(tokens: readonly number[], maxTokens: number): Promise<Choice[]> {
+    const { decoder, prompt } = this.#input;
+    const position = prompt.tokens.length + tokens.length - 1;
     this.#place(position, later);
-    this.#tokenIn.data[0] = BigInt(token);
-    await this.#input.decoder.run(this.#feeds, this.#choiceNames, this.#intoChoice);
-    return { token: Number(this.#tokenOut.data[0]), logProb: this.#logProbOut.data[0] as number };
+    this.#setRules(tokens);
+    this.#tokenIn.data[0] = BigInt(tokens.at(-1) as number);
+    const steps = Math.min(greedyTokensInRun, this.#cache.capacity - position, maxTokens + 1 - tokens.length);
+    this.#steps.data[0] = BigInt(steps);
+    const out = await decoder.run(this.#feeds, this.#choiceNames, this.#intoCache);
+    this.#steps.data[0] = 1n;
+    const logProbs = out['log_prob']?.data as Float32Array;
+    return Array.from(logProbs, (logProb, i) => ({ token: Number(out['token']?.data[i]), logProb }));
+  }
+
+  /** Tells the graph what was sampled, if it is to choose by rules. */
+  #setRules(sampled: readonly number[]): void {
+    const { timestampRules } = this.#input;
+    if (timestampRules === undefined) return;
+    for (const [i, value] of rulesAfter(sampled, timestampRules).entries())
+      this.#rules.data[i] = BigInt(value);
   }
 
   /** Feeds one token; the answer [V] is overwritten by the next step. */
@@ -292,8 +326,7 @@ export class Decoding {
   #bindCache(): void {
     Object.assign(this.#feeds, this.#cache.tensors);
     for (const [name, tensor] of Object.entries(this.#cache.tensors)) {
-      this.#intoPrompt[`present_${name}`] = tensor;
-      this.#intoChoice[`present_${name}`] = tensor;
+      this.#intoCache[`present_${name}`] = tensor;
       this.#intoLogits[`present_${name}`] = tensor;
     }
   }

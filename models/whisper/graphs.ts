@@ -9,23 +9,36 @@
  *        log_mel                float32 [1, mels, 2T]    only in graphs compiled with `inspect`
  *        hidden                 float32 [1, T, D]        only in graphs compiled with `inspect`
  *
- * decoder.onnx: one graph for the prompt (S tokens at once) and for every step after it (S = 1).
- *   in   tokens                 int64   [1, S]
+ * decoder.onnx: one graph for the prompt (S tokens at once) and for the steps after it (S = 1). It goes on by itself: a
+ * run of several steps feeds itself the token it chose, until that is the end of the text. Greedy decoding needs few
+ * runs then, and what a run costs outside its graph is paid a few times an utterance.
+ *   in   steps                  int64   []               steps at most; more than one only where S = R = 1
+ *        tokens                 int64   [1, S]
  *        last_position          int32   [1]              total tokens so far including these, minus one
  *        total_tokens           int32   []               total tokens so far including these
  *        logit_rows             int64   [R]              which of the S positions to compute logits for
  *        phase                  int64   [1]              0: the first sampled token (begin-suppression applies), 1: later
- *        self_key_{i}           float32 [1, H, C, W]     C = capacity of the cache, at least the total
+ *        timestamp_rules        int64   [4]              only in graphs of models that write timestamps; what may follow:
+ *                                                        expected    0 anything: no rules, 1 a first timestamp,
+ *                                                                    2 text or the end of a piece, 3 text,
+ *                                                                    4 the start of a next piece or the end of the text
+ *                                                        latest      timestamp so far; this and the next two in steps
+ *                                                                    of 20 ms, -1 if there is none
+ *                                                        maxInitial  the first timestamp is no later
+ *                                                        last        no timestamp is later
+ *        self_key_{i}           float32 [1, H, C, W]     C = capacity of the cache, at least the total after all steps
  *        self_value_{i}         float32 [1, H, C, W]
  *        cross_key_{i}, cross_value_{i}                  as the encoder wrote them
- *   out  token                  int64   [R]              arg-max after suppression
- *        log_prob               float32 [R]              log-softmax after suppression, at `token`
- *        no_speech_prob         float32 [R]              softmax before suppression, at the no-speech token;
- *                                                        absent if the model has no such token
- *        logits                 float32 [R, V]           after suppression (suppressed entries are -inf)
+ *   out  token                  int64   [N]              chosen after the last row of each step, N <= steps: arg-max after
+ *                                                        suppression and rules
+ *        log_prob               float32 [N]              log-softmax after suppression and rules, at `token`
+ *        no_speech_prob         float32 [R]              softmax before suppression, at the no-speech token; [1] and 0
+ *                                                        in phase 1; absent if the model has no such token
+ *        logits                 float32 [R, V]           of the last step, after suppression (suppressed entries are
+ *                                                        -inf) and before rules
  *        cross_weights_{i}      float32 [1, H, S, T]     attention of layer i; only in graphs compiled with `alignment`
  *        present_self_key_{i}, present_self_value_{i}    float32 [1, H, C, W]; may be the very tensors fed as
- *                                                        self_key_{i}, self_value_{i}: appended in place
+ *                                                        self_key_{i}, self_value_{i}
  */
 
 /** What the decoder loop must know of a model's shape; everything else is inside the graphs. */

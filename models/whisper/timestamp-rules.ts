@@ -62,3 +62,21 @@ export function applyTimestampRules(
   for (let i = 0; i < firstTimestamp; i++) likeliestText = Math.max(likeliestText, logits[i] as number);
   if (logSumExp(logits, firstTimestamp) > likeliestText) forbid(0, firstTimestamp);
 }
+
+/** What the rules expect next, as decoder graphs are told (`timestamp_rules` in graphs.ts). */
+const expectations = { nothing: 0, firstTimestamp: 1, textOrEndOfPiece: 2, text: 3, nextPiece: 4 } as const;
+
+/** `timestamp_rules` of the decoder graph: what the same rules come to after `sampled`. */
+export function rulesAfter(
+  sampled: readonly number[],
+  { firstTimestamp, maxInitial, last }: TimestampRules,
+): readonly [expected: number, latest: number, maxInitial: number, last: number] {
+  const isTimestamp = (token: number | undefined): boolean => token !== undefined && token >= firstTimestamp;
+  const latest = sampled.findLast(isTimestamp);
+  const expected = (): keyof typeof expectations => {
+    if (sampled.length === 0) return 'firstTimestamp';
+    if (!isTimestamp(sampled.at(-1))) return 'textOrEndOfPiece';
+    return sampled.length >= 2 && !isTimestamp(sampled.at(-2)) ? 'nextPiece' : 'text';
+  };
+  return [expectations[expected()], latest === undefined ? -1 : latest - firstTimestamp, maxInitial, last];
+}

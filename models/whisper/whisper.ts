@@ -122,22 +122,22 @@ export function openWhisper(parts: WhisperParts): Whisper {
       },
       shape.maxTextTokens,
     );
-    const heard = await listen(new Decoding({ ...input, prompt }), {
+    const timestampRules =
+      firstTimestamp === undefined
+        ? undefined
+        : {
+            endOfText: special.endOfText,
+            noTimestamps: special.noTimestamps,
+            firstTimestamp,
+            maxInitial: generation.max_initial_timestamp_index ?? defaultMaxInitialTimestamp,
+            last: Math.ceil(samples.length / samplesPerAudioFrame),
+          };
+    const heard = await listen(new Decoding({ ...input, prompt, timestampRules }), {
       defaults,
       seed: options.seed ?? 0,
       decode: tokenizer.decode,
       keyTerms: keyTermsOf(options.keyTerms),
       maxTokens: spareTokens + Math.ceil((samples.length / samplesPerSecond) * tokensPerSecond),
-      timestampRules:
-        firstTimestamp === undefined
-          ? undefined
-          : {
-              endOfText: special.endOfText,
-              noTimestamps: special.noTimestamps,
-              firstTimestamp,
-              maxInitial: generation.max_initial_timestamp_index ?? defaultMaxInitialTimestamp,
-              last: Math.ceil(samples.length / samplesPerAudioFrame),
-            },
     });
     const rejected = reasonToReject(heard, defaults);
     const words =
@@ -183,7 +183,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
 /** When each word of `attempt` was said; undefined where the graph does not tell or the text fills all positions. */
 async function timesOf(
   { generation, shape, tokenizer }: WhisperParts,
-  input: Omit<DecodingInput, 'prompt'>,
+  input: Omit<DecodingInput, 'prompt' | 'timestampRules'>,
   attempt: Attempt,
   language: string,
   taskToken: number | undefined,
@@ -224,7 +224,7 @@ async function detectLanguage(
   candidates: readonly string[],
   { tokenOf }: Languages,
   { startOfTranscript }: SpecialTokens,
-  input: Omit<DecodingInput, 'prompt'>,
+  input: Omit<DecodingInput, 'prompt' | 'timestampRules'>,
 ): Promise<string> {
   if (tokenOf === undefined || candidates.length === 1) return candidates[0] as string;
   const prompt = { tokens: [startOfTranscript], startRow: 0 };
@@ -239,11 +239,12 @@ function encodePrevious(tokenizer: Tokenizer, text = ''): readonly number[] {
   return tokenizer.encode(` ${trimmed}`);
 }
 
-function checkGraphs({ decoder, encoder, shape }: WhisperParts): void {
+function checkGraphs({ decoder, encoder, shape, tokenizer }: WhisperParts): void {
   const layers = Array.from({ length: shape.decoderLayers }, (_, i) => i);
   const cross = layers.flatMap((i) => [`cross_key_${i}`, `cross_value_${i}`]);
   const self = layers.flatMap((i) => [`self_key_${i}`, `self_value_${i}`]);
-  const control = ['tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase'];
+  const rules = tokenizer.special.firstTimestamp === undefined ? [] : ['timestamp_rules'];
+  const control = ['steps', 'tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase', ...rules];
   requireNames('encoder graph: input', encoder.inputNames, ['pcm']);
   requireNames('encoder graph: output', encoder.outputNames, cross);
   requireNames('decoder graph: input', decoder.inputNames, [...control, ...self, ...cross]);

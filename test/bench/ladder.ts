@@ -13,6 +13,7 @@ import { createSelfCache } from '../../models/whisper/self-cache.ts';
 import { provider } from '../../providers/cpu.ts';
 import type { Session, SessionOptions, Tensor } from '../../providers/provider.ts';
 import { writeGraph } from '../graph-files.ts';
+import { oneStep } from '../whisper-graphs.ts';
 
 /** What every way of recognising is given: with forced tokens all of them do the same number of steps. */
 export type Task = {
@@ -131,6 +132,7 @@ async function runFused({ arch, encoder, decoder, padSamples }: FusedParts, task
       total_tokens: totalTokens,
       logit_rows: int64([1], tokens.length - 1),
       phase,
+      ...oneStep(decoder),
     };
     const { token } = await decoder.run(feeds, ['token', 'log_prob', ...Object.keys(into)], into);
     chosen.push(Number(token?.data[0]));

@@ -16,7 +16,7 @@ import { provider } from '../../providers/cpu.ts';
 import type { Session, Tensor } from '../../providers/provider.ts';
 import { publishedShapes, writeRandomWhisper } from '../fixtures/random-whisper.ts';
 import { temporaryDir } from '../graph-files.ts';
-import { float32, int64 } from '../whisper-graphs.ts';
+import { float32, int64, oneStep } from '../whisper-graphs.ts';
 
 const rounds = 9;
 const stepsInRound = 20;
@@ -65,6 +65,7 @@ async function step(
     total_tokens: { type: 'int32', dims: [], data: Int32Array.of(24) },
     logit_rows: int64(0),
     phase: int64(1),
+    ...oneStep(decoder),
   };
   const into: Record<string, Tensor> = {
     token: int64(0),

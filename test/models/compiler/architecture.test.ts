@@ -28,7 +28,13 @@ architecture('the embedded model is described from its files', () => {
     maxTextTokens: 64,
     maxAudioFrames: 1500,
   });
-  assert.equal(tokens, { suppress: [1, 2, 3, 4, 5], beginSuppress: [], noSpeech: 5 });
+  assert.equal(tokens, {
+    suppress: [1, 2, 3, 4, 5],
+    beginSuppress: [],
+    noSpeech: 5,
+    endOfText: 0,
+    timestamps: undefined,
+  });
   assert.is(decoder.head, undefined);
 });
 

@@ -30,8 +30,8 @@ async function teacherForce(sessions: typeof fp32, utterance: GoldenUtterance) {
     const fed = step === 0 ? prompt : [utterance.tokens[step - 1] as number];
     const answer = await decoder.step(fed, [fed.length - 1], step === 0 ? 0 : 1);
     logits.set(answer.logits, step * vocabularySize);
-    chosen.push(answer.token[0] as number);
-    logProb += answer.logProb[0] as number;
+    chosen.push(answer.token);
+    logProb += answer.logProb;
   }
   return { outputs, logits, chosen, avgLogProb: logProb / utterance.steps };
 }
@@ -85,18 +85,18 @@ fused('token by token in place is the same as all tokens at once', async () => {
   // in parts of 3, 1, 2 and singles: the prompt may be split and continued too
   const parts = [all.slice(0, 3), all.slice(3, 4), all.slice(4, 6), ...all.slice(6).map((token) => [token])];
   const stepwise = new TeacherForced(fp32, cross, 16);
-  const tokens: number[] = [];
   const logits: number[] = [];
+  let token = -1;
   for (const part of parts) {
     const answer = await stepwise.step(
       part,
       part.map((_, i) => i),
       1,
     );
-    tokens.push(...answer.token);
+    token = answer.token;
     logits.push(...answer.logits);
   }
-  assert.equal(tokens, whole.token);
+  assert.is(token, whole.token);
   const finite = (values: ArrayLike<number>) => Array.from(values).map((x) => (x === -Infinity ? -1e9 : x));
   assert.ok(largestDifference(finite(logits), finite(whole.logits)) < 1e-4);
   for (const [name, cache] of Object.entries(stepwise.caches)) {
@@ -105,6 +105,33 @@ fused('token by token in place is the same as all tokens at once', async () => {
     assert.ok(floats(cache).some((value) => value !== 0));
   }
 });
+
+for (const [name, sessions] of Object.entries({ fp32, int8, int4 })) {
+  fused(`${name}: several steps in one run are the same as one by one, and end with the text`, async () => {
+    const utterance = golden[0] as GoldenUtterance;
+    const { cross } = await encode(sessions, utterance.samples);
+    const single = new TeacherForced(sessions, cross, 32);
+    const several = new TeacherForced(sessions, cross, 32);
+    const { token: first } = await single.step(prompt, [3], 0);
+    await several.step(prompt, [3], 0);
+    const tokens = [first];
+    const logProbs: number[] = [];
+    while (tokens.at(-1) !== endOfText) {
+      const { token, logProb } = await single.step(tokens.slice(-1), [0], 1);
+      tokens.push(token);
+      logProbs.push(logProb);
+    }
+    assert.equal(tokens, [...utterance.tokens, endOfText]);
+    const four = await several.steps(first, 4);
+    assert.equal(four.tokens, tokens.slice(1, 5));
+    const rest = await several.steps(tokens[4] as number, 20);
+    assert.equal(rest.tokens, tokens.slice(5));
+    assert.equal([...four.logProbs, ...rest.logProbs], logProbs);
+    for (const [name, cache] of Object.entries(several.caches)) {
+      assert.equal(floats(cache), floats(single.caches[name]), name);
+    }
+  });
+}
 
 fused('a larger cache changes nothing', async () => {
   const utterance = golden[3] as GoldenUtterance;
@@ -115,8 +142,8 @@ fused('a larger cache changes nothing', async () => {
     await decoder.step(prompt, [3], 0);
     answers.push(await decoder.step([utterance.tokens[0] as number], [0], 1));
   }
-  assert.equal(answers[0]?.token, answers[1]?.token);
-  assert.equal(answers[0]?.logProb, answers[1]?.logProb);
+  assert.is(answers[0]?.token, answers[1]?.token);
+  assert.is(answers[0]?.logProb, answers[1]?.logProb);
 });
 
 fused('the no-speech probability is that of the softmax before suppression', async () => {
@@ -131,6 +158,8 @@ fused('the no-speech probability is that of the softmax before suppression', asy
     Math.abs((answer.noSpeech[0] as number) - want) < 1e-4 * want,
     `${answer.noSpeech[0]} for ${want}`,
   );
+  const later = await new TeacherForced(fp32, cross, 8).step(prompt, [3], 1);
+  assert.equal(later.noSpeech, [0], 'only where it is asked for');
 });
 
 fused('the shortest sound, 640 samples, is taken', async () => {

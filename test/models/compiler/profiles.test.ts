@@ -1,8 +1,11 @@
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readArchitecture } from '../../../models/compiler/architecture.ts';
 import { compile } from '../../../models/compiler/compile.ts';
+import { buildDecoder } from '../../../models/compiler/fused.ts';
 import { formatOf, matrixRoles } from '../../../models/compiler/matrix.ts';
+import { completeOptions } from '../../../models/compiler/options.ts';
 import { cpuProfiles, weightsFor } from '../../../models/compiler/profiles.ts';
 import { smallestShape, writeRandomWhisper } from '../../fixtures/random-whisper.ts';
 import { embeddedModelDir } from '../../golden.ts';
@@ -35,6 +38,29 @@ profiles('with it, what is read for one token at a time has 4 bits, but what is 
     assert.is(formatOf('cross.keys_values', weights), 'int8', 'its input has many rows');
     assert.is(formatOf('decoder.1.down', weights), 'int4');
   }
+});
+
+profiles('int8 weights of a decoder lie where the library can rewrite them only where it may have to', () => {
+  const rewritable = (profile: (typeof cpuProfiles)[number], width: number) =>
+    completeOptions({ profile, weights: 'int8' }, width).rewritable === true;
+  assert.equal(
+    cpuProfiles.filter((profile) => rewritable(profile, tiny)),
+    ['avx2'],
+  );
+  for (const profile of cpuProfiles) assert.ok(rewritable(profile, tiny / 2), profile);
+
+  const arch = readArchitecture(embeddedModelDir);
+  const matrices = (rewritable: boolean) => {
+    const options = { weights: 'int8', exceptions: {}, inspect: false, rewritable } as const;
+    const { graph } = buildDecoder(arch, 'decoder.bin', options).model;
+    const body = graph.nodes.find(({ operator }) => operator === 'Loop')?.attributes['body'];
+    assert.is(body?.kind, 'graph');
+    const inside = body?.kind === 'graph' ? body.value.initializers : [];
+    return [graph.initializers, inside].map((all) => all.filter(({ type }) => type === 'int8').length);
+  };
+  // twelve in two layers, the head, and the embeddings
+  assert.equal(matrices(true), [0, 14]);
+  assert.equal(matrices(false), [14, 0]);
 });
 
 profiles('the embedded model is the same on every machine', () => {

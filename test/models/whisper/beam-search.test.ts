@@ -126,7 +126,6 @@ const start = (score: Score) => {
 const attempt = {
   temperature: 0,
   uniform: () => assert.unreachable() as never,
-  timestampRules: undefined,
   maxTokens: 60,
 };
 

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { type AttemptOptions, Decoding, likeliestNext } from '../../../models/whisper/decode.ts';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
 import { seededUniform } from '../../../models/whisper/sampling.ts';
+import type { TimestampRules } from '../../../models/whisper/timestamp-rules.ts';
 import { readGolden } from '../../golden.ts';
 import { pointing, type Script, scriptedDecoder, softmaxAt } from './scripted-session.ts';
 
@@ -30,7 +31,6 @@ const greedy: AttemptOptions = {
   uniform: () => {
     throw new Error('greedy decoding draws nothing');
   },
-  timestampRules: undefined,
   maxTokens: 1000,
 };
 
@@ -45,9 +45,9 @@ const noisy = (history: readonly number[]): Float32Array => {
   return logits;
 };
 
-const start = (script: Omit<Script, 'shape'>) => {
+const start = (script: Omit<Script, 'shape'>, timestampRules?: TimestampRules) => {
   const decoder = scriptedDecoder({ shape, ...script });
-  return { decoder, decoding: new Decoding({ decoder, shape, endOfText, cross, prompt }) };
+  return { decoder, decoding: new Decoding({ decoder, shape, endOfText, cross, prompt, timestampRules }) };
 };
 
 /** What greedy decoding is by definition. */
@@ -80,7 +80,7 @@ decode(
 );
 
 decode(
-  'the prompt runs once, with the rows of its start and its end; steps fetch a token and nothing more',
+  'the prompt runs once, with the rows of its start and its end; all that follows is chosen in one run',
   async () => {
     const words = [7, 8, 9, endOfText];
     const { decoder, decoding } = start({
@@ -90,18 +90,31 @@ decode(
     const attempt = await decoding.attempt(greedy);
     assert.equal(attempt.tokens, [7, 8, 9]);
     assert.equal(
-      decoder.runs.map(({ fed, total, phase, rows, fetched }) => ({ fed, total, phase, rows, fetched })),
+      decoder.runs.map(({ fed, chosen, total, phase, rows, fetched }) => ({
+        fed,
+        chosen,
+        total,
+        phase,
+        rows,
+        fetched,
+      })),
       [
         {
           fed: [1, 2, 3, 4],
+          chosen: [7],
           total: 4,
           phase: 0,
           rows: [0, 3],
           fetched: ['token', 'log_prob', 'no_speech_prob'],
         },
-        { fed: [7], total: 5, phase: 1, rows: [0], fetched: ['token', 'log_prob'] },
-        { fed: [8], total: 6, phase: 1, rows: [0], fetched: ['token', 'log_prob'] },
-        { fed: [9], total: 7, phase: 1, rows: [0], fetched: ['token', 'log_prob'] },
+        {
+          fed: [7],
+          chosen: [8, 9, endOfText],
+          total: 5,
+          phase: 1,
+          rows: [0],
+          fetched: ['token', 'log_prob'],
+        },
       ],
     );
     assert.ok(
@@ -162,11 +175,13 @@ decode('a text that just fits its budget has ended by itself', async () => {
   assert.is(attempt.ended, 'end-of-text');
 });
 
-decode('stops as soon as it goes in a circle', async () => {
-  const { decoding } = start({ score: (history) => pointing(50, 10 + (history.length % 3), 0.9) });
+decode('stops as soon as it goes in a circle, with few tokens chosen for nothing', async () => {
+  const { decoder, decoding } = start({ score: (history) => pointing(50, 10 + (history.length % 3), 0.9) });
   const attempt = await decoding.attempt(greedy);
   assert.is(attempt.ended, 'loop');
   assert.is(attempt.tokens.length, 12);
+  const chosen = decoder.runs.reduce((sum, run) => sum + run.chosen.length, 0);
+  assert.is(chosen, 13);
 });
 
 decode('what an independent implementation computed, decodes to its tokens and its average', async () => {
@@ -233,16 +248,21 @@ decode('sampling after greedy decoding costs one step to see the logits behind t
 
 decode('timestamp rules choose among what they leave, from the first token on', async () => {
   // vocabulary: text below 30, timestamps from 30 on; the model would rather not write timestamps
-  const { decoding } = start({
-    score: (history) => pointing(50, history.length < 8 ? 9 : endOfText, 0.9),
-  });
-  const timestampRules = { endOfText, noTimestamps: 4, firstTimestamp: 30, maxInitial: 5, last: 12 };
-  const { tokens, avgLogProb } = await decoding.attempt({ ...greedy, timestampRules });
-  assert.is(tokens[0], 30);
-  assert.equal(tokens.slice(1), [9, 9, 9]);
-  // the forced first token is one of six equals
-  const expected = (Math.log(1 / 6) + 3 * Math.log(0.9) + Math.log(0.9)) / 5;
-  assert.ok(Math.abs(avgLogProb - expected) < 0.05, `${avgLogProb} ${expected}`);
+  for (const temperature of [0, 1e-4]) {
+    const { decoding } = start(
+      {
+        score: (history) => pointing(50, history.length < 8 ? 9 : endOfText, 0.9),
+        timestamps: { first: 30, none: 4 },
+      },
+      { endOfText, noTimestamps: 4, firstTimestamp: 30, maxInitial: 5, last: 12 },
+    );
+    const { tokens, avgLogProb } = await decoding.attempt({ ...greedy, temperature, uniform: () => 0.01 });
+    assert.is(tokens[0], 30);
+    assert.equal(tokens.slice(1), [9, 9, 9]);
+    // the forced first token is one of six equals
+    const expected = (Math.log(1 / 6) + 3 * Math.log(0.9) + Math.log(0.9)) / 5;
+    assert.ok(Math.abs(avgLogProb - expected) < 0.05, `${avgLogProb} ${expected}`);
+  }
 });
 
 decode('a long prompt fits from the start, and what is read of it is its own start', async () => {

@@ -5,10 +5,13 @@
  */
 import * as assert from 'uvu/assert';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
+import { applyTimestampRules, type TimestampRules } from '../../../models/whisper/timestamp-rules.ts';
 import type { Session, Tensor } from '../../../providers/provider.ts';
 
 export type Run = {
   readonly fed: readonly number[];
+  /** Chosen, the last one not fed. */
+  readonly chosen: readonly number[];
   readonly total: number;
   readonly phase: number;
   readonly capacity: number;
@@ -24,6 +27,10 @@ export type Script = {
   readonly beginSuppress?: readonly number[];
   /** Given all tokens up to the row; undefined: the graph has no such output. */
   readonly noSpeechProb?: (history: readonly number[]) => number;
+  /** Where a run ends; left out, 0. */
+  readonly endOfText?: number;
+  /** Left out, the graph knows of no timestamps. */
+  readonly timestamps?: { readonly first: number; readonly none: number | undefined };
 };
 
 export type ScriptedDecoder = Session & { readonly runs: Run[] };
@@ -40,13 +47,57 @@ export function softmaxAt(logits: Float32Array, token: number): number {
   return Math.exp((logits[token] as number) - max) / sum;
 }
 
+function refuse(why: string): never {
+  throw new Error(why);
+}
+
+/** Tokens that lead to what `timestamp_rules` say is expected. */
+function sampledBefore(expected: number, latest: number, firstTimestamp: number): number[] {
+  const [text, time] = [0, firstTimestamp + latest];
+  const byExpected = [[], latest < 0 ? [text] : [time, text], [time], [text, time]];
+  return byExpected[expected - 1] ?? refuse(`rules expect ${expected}`);
+}
+
 export function scriptedDecoder(script: Script): ScriptedDecoder {
-  const { shape } = script;
+  const { shape, endOfText = 0, timestamps } = script;
   const layers = Array.from({ length: shape.decoderLayers }, (_, i) => i);
   const cross = layers.flatMap((i) => [`cross_key_${i}`, `cross_value_${i}`]);
   const self = layers.flatMap((i) => [`self_key_${i}`, `self_value_${i}`]);
   const runs: Run[] = [];
   const { decoderHeads: heads, headWidth: width } = shape;
+
+  /** Writes `fed` to every cache from `start` on; answers all tokens in the last of them. */
+  const append = (feeds: Readonly<Record<string, Tensor>>, fed: readonly number[], start: number) => {
+    const total = start + fed.length;
+    for (const name of self) {
+      const { data, dims } = feeds[name] as Tensor<'float32'>;
+      const capacity = dims[2] as number;
+      assert.ok(capacity >= total && capacity <= shape.maxTextTokens, `capacity ${capacity} for ${total}`);
+      for (let head = 0; head < heads; head++) {
+        for (const [i, token] of fed.entries()) {
+          const at = (head * capacity + start + i) * width;
+          data.fill(token + 1, at, at + width);
+        }
+      }
+    }
+    const { data, dims } = feeds[self.at(-1) as string] as Tensor<'float32'>;
+    const lastHead = (heads - 1) * (dims[2] as number);
+    return Array.from(
+      { length: total },
+      (_, position) => (data[(lastHead + position) * width + width - 1] as number) - 1,
+    );
+  };
+
+  /** What a token is chosen from, by the rules fed. */
+  const restricted = (logits: Float32Array, chosen: readonly number[], rules: readonly number[]) => {
+    const [expected = 0, latest = -1, maxInitial = 0, last = 0] = rules;
+    if (expected === 0) return logits;
+    const { first: firstTimestamp, none: noTimestamps } = timestamps ?? refuse('no timestamps');
+    const all: TimestampRules = { endOfText, noTimestamps, firstTimestamp, maxInitial, last };
+    const allowed = logits.slice();
+    applyTimestampRules(allowed, [...sampledBefore(expected, latest, firstTimestamp), ...chosen], all);
+    return allowed;
+  };
 
   const answer = (
     feeds: Readonly<Record<string, Tensor>>,
@@ -58,97 +109,95 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
     assert.equal(feeds['last_position']?.dims, [1]);
     assert.equal(feeds['total_tokens']?.dims, []);
     assert.equal(feeds['phase']?.dims, [1]);
+    assert.equal(feeds['steps']?.dims, []);
     const total = int32At(feeds['total_tokens'], 0);
     assert.is(int32At(feeds['last_position'], 0), total - 1);
     const start = total - fed.length;
     assert.ok(start >= 0 && total <= shape.maxTextTokens, `${total} tokens`);
     for (const name of cross) assert.ok(feeds[name], `${name} fed`);
-
-    const capacity = feeds['self_key_0']?.dims[2] as number;
-    assert.ok(capacity >= total && capacity <= shape.maxTextTokens, `capacity ${capacity} for ${total}`);
     for (const name of self) {
       const past = feeds[name] as Tensor<'float32'>;
+      const capacity = past.dims[2] as number;
       assert.equal(past.dims, [1, heads, capacity, width]);
       assert.is(past.data.length, heads * capacity * width);
       assert.ok(fetches.includes(`present_${name}`), `present_${name} fetched`);
       assert.is(into[`present_${name}`], past, `${name} in place`);
-      for (let head = 0; head < heads; head++) {
-        for (const [i, token] of fed.entries()) {
-          past.data.fill(
-            token + 1,
-            (head * capacity + start + i) * width,
-            (head * capacity + start + i + 1) * width,
-          );
-        }
-      }
     }
-    const lastValues = feeds[self.at(-1) as string] as Tensor<'float32'>;
-    const history = Array.from(
-      { length: total },
-      (_, position) =>
-        (lastValues.data[((heads - 1) * capacity + position) * width + width - 1] as number) - 1,
-    );
-
     const phase = int32At(feeds['phase'], 0);
+    const steps = int32At(feeds['steps'], 0);
     const rows = Array.from(feeds['logit_rows']?.data as BigInt64Array, Number);
-    runs.push({
-      fed,
-      total,
-      phase,
-      capacity,
-      rows,
-      fetched: fetches.filter((name) => !name.startsWith('present_')),
-    });
+    const rules = Array.from((feeds['timestamp_rules']?.data ?? []) as BigInt64Array, Number);
+    assert.is(rules.length, timestamps === undefined ? 0 : 4, 'rules are fed to a graph that knows them');
+    assert.ok(steps === 1 || (steps > 1 && fed.length === 1 && rows.length === 1), `${steps} steps`);
 
-    const upTo = rows.map((row) => {
-      assert.ok(row >= 0 && row < fed.length, `row ${row} of ${fed.length}`);
-      return history.slice(0, start + row + 1);
-    });
-    const logits = upTo.map((tokens) => {
+    const score = (tokens: readonly number[]) => {
       const scored = script.score(tokens).slice();
       if (phase === 0)
         for (const token of script.beginSuppress ?? []) scored[token] = Number.NEGATIVE_INFINITY;
       return scored;
-    });
-    const best = logits.map(argMaxOf);
-    const valuesFor = (name: string): readonly number[] => {
-      switch (name) {
-        case 'token':
-          return best;
-        case 'log_prob':
-          return logits.map((row, i) => Math.log(softmaxAt(row, best[i] as number)));
-        case 'logits':
-          return logits.flatMap((row) => Array.from(row));
-        case 'no_speech_prob':
-          return upTo.map((tokens) => script.noSpeechProb?.(tokens) ?? Number.NaN);
-        default:
-          throw new Error(`no output ${name}`);
-      }
     };
-    const out: Record<string, Tensor> = {};
-    for (const name of fetches) {
-      const given = into[name];
-      if (name.startsWith('present_')) {
-        out[name] = given as Tensor;
-        continue;
-      }
-      const fresh = valuesFor(name);
-      const dims = name === 'logits' ? [rows.length, shape.vocabularySize] : [rows.length];
-      const tensor: Tensor =
-        given ??
-        (name === 'token'
-          ? { type: 'int64', dims, data: new BigInt64Array(fresh.length) }
-          : { type: 'float32', dims, data: new Float32Array(fresh.length) });
-      assert.equal(tensor.dims, dims, `${name} written into`);
-      for (const [i, value] of fresh.entries()) tensor.data[i] = name === 'token' ? BigInt(value) : value;
-      out[name] = tensor;
-    }
-    return out;
+    const chosen: number[] = [];
+    const logProbs: number[] = [];
+    let history: number[] = [];
+    let logits: Float32Array[] = [];
+    do {
+      const fedNow = chosen.length === 0 ? fed : chosen.slice(-1);
+      const before = chosen.length === 0 ? start : history.length;
+      history = append(feeds, fedNow, before);
+      logits = rows.map((row) => {
+        assert.ok(row >= 0 && row < fed.length, `row ${row} of ${fed.length}`);
+        return score(history.slice(0, before + row + 1));
+      });
+      const allowed = restricted(logits.at(-1) as Float32Array, chosen, rules);
+      const token = argMaxOf(allowed);
+      chosen.push(token);
+      logProbs.push(Math.log(softmaxAt(allowed, token)));
+    } while (chosen.length < steps && chosen.at(-1) !== endOfText);
+    runs.push({
+      fed,
+      chosen,
+      total,
+      phase,
+      capacity: feeds['self_key_0']?.dims[2] as number,
+      rows,
+      fetched: fetches.filter((name) => !name.startsWith('present_')),
+    });
+
+    const made: Readonly<Record<string, () => Tensor>> = {
+      token: () => ({ type: 'int64', dims: [chosen.length], data: BigInt64Array.from(chosen, BigInt) }),
+      log_prob: () => ({ type: 'float32', dims: [chosen.length], data: Float32Array.from(logProbs) }),
+      logits: () => ({
+        type: 'float32',
+        dims: [rows.length, shape.vocabularySize],
+        data: Float32Array.from(logits.flatMap((row) => Array.from(row))),
+      }),
+      no_speech_prob: () => {
+        const upTo = rows.map((row) => history.slice(0, start + row + 1));
+        const data = Float32Array.from(upTo, (tokens) => script.noSpeechProb?.(tokens) ?? Number.NaN);
+        return { type: 'float32', dims: [rows.length], data };
+      },
+    };
+    return Object.fromEntries(
+      fetches.map((name) => {
+        const given = into[name];
+        if (name.startsWith('present_')) return [name, given as Tensor];
+        const fresh = made[name]?.() ?? refuse(`no output ${name}`);
+        if (given === undefined) return [name, fresh];
+        assert.equal(given.dims, fresh.dims, `${name} written into`);
+        (given.data as Float32Array).set(fresh.data as Float32Array);
+        return [name, given];
+      }),
+    );
   };
 
   return {
     runs,
-    inputNames: ['tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase', ...self, ...cross],
+    inputNames: [
+      ...['steps', 'tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase'],
+      ...(timestamps === undefined ? [] : ['timestamp_rules']),
+      ...self,
+      ...cross,
+    ],
     outputNames: [
       'token',
       'log_prob',

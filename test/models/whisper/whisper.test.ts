@@ -55,7 +55,8 @@ const saying = (answer: readonly number[], probability = 0.95) => {
 };
 
 const open = (script: Omit<Script, 'shape'>, parts: Partial<WhisperParts> = {}) => {
-  const decoder = scriptedDecoder({ shape, ...script });
+  const timestamps = { first: firstTimestamp, none: special.noTimestamps };
+  const decoder = scriptedDecoder({ shape, endOfText, timestamps, ...script });
   const encoder = scriptedEncoder(shape);
   const whisper = openWhisper({ shape, generation: multilingual, tokenizer, encoder, decoder, ...parts });
   return { decoder, encoder, whisper };
@@ -417,7 +418,10 @@ whisper('closing closes both graphs', async () => {
     generation: multilingual,
     tokenizer,
     encoder: { ...scriptedEncoder(shape), ...closing('encoder') },
-    decoder: { ...scriptedDecoder({ shape, score: saying([]) }), ...closing('decoder') },
+    decoder: {
+      ...scriptedDecoder({ shape, score: saying([]), timestamps: { first: 0, none: undefined } }),
+      ...closing('decoder'),
+    },
   });
   await subject.close();
   assert.equal(closed.sort(), ['decoder', 'encoder']);
