@@ -1,10 +1,10 @@
 /** Where something of ours listens: `HOST:PORT`, as in the configuration and on the command line. This file imports nothing but node:net. */
 import { isIP } from 'node:net';
 
-export type HttpAddress = { readonly host: string; readonly port: number };
+export type ListenAddress = { readonly host: string; readonly port: number };
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `kitchen.lan:8080`, `:8080` (every interface). Undefined for anything else. */
-export function parseHttpAddress(text: string): HttpAddress | undefined {
+export function parseListenAddress(text: string): ListenAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/?#@]*)):(\d{1,5})$/.exec(text);
   if (match === null) return undefined;
   const [, ipv6, name, digits] = match;

@@ -105,6 +105,12 @@ const parser = yargs(hideBin(process.argv))
             describe: 'captions, status and metrics on HOST:PORT; off loopback it needs a token',
             requiresArg: true,
           },
+          wyoming: {
+            type: 'string',
+            describe:
+              "speech to text for Home Assistant's Assist on HOST:PORT; off loopback: wyoming.allowLan",
+            requiresArg: true,
+          },
           ...modelOptions,
           pace: { choices: ['realtime', 'fast'] as const, describe: 'how fast a file is played' },
           once: {

@@ -5,7 +5,7 @@
  * What it holds does not depend on how long the recording is.
  */
 import { Framer, type PlacedFrame } from './capture/frames.ts';
-import { type Frame, type Segment, sampleRateHz } from './events.ts';
+import { type DetectSpeech, type Segment, sampleRateHz } from './events.ts';
 import type { HeardEvent, Segmenter } from './segmenter.ts';
 import { sequenceFrames } from './vad.ts';
 import { untilAborted } from './waiting.ts';
@@ -13,8 +13,9 @@ import { untilAborted } from './waiting.ts';
 export type TranscriptionOptions<Answer> = {
   /** Mono [-1, 1] at 16 kHz. Closed when the transcription ends, however it ends. */
   readonly chunks: AsyncIterable<Float32Array>;
-  /** Probability of speech in each of the frames, which follow one another. */
-  readonly detectSpeech: (frames: readonly Frame[]) => Promise<Float32Array>;
+  readonly detectSpeech: DetectSpeech;
+  /** Frames given to the detector at a time; default: as many as suit a detector that takes many in one run. */
+  readonly framesAtOnce?: number;
   readonly segmenter: Segmenter;
   /** Called in the order of the segments, several before the first has answered. */
   readonly recognize: (segment: Segment) => Promise<Answer>;
@@ -62,11 +63,14 @@ export async function transcribeSound<Answer>(options: TranscriptionOptions<Answ
   await Promise.race([last, aborted]);
 }
 
-type Hearing = Pick<TranscriptionOptions<unknown>, 'chunks' | 'detectSpeech' | 'segmenter' | 'onHeard'>;
+type Hearing = Pick<
+  TranscriptionOptions<unknown>,
+  'chunks' | 'detectSpeech' | 'framesAtOnce' | 'segmenter' | 'onHeard'
+>;
 
 /** The segments of a recording as they are heard. Ends early, without its last segments, when `signal` aborts. */
 async function* segmentsOf(
-  { chunks, detectSpeech, segmenter, onHeard }: Hearing,
+  { chunks, detectSpeech, framesAtOnce = sequenceFrames, segmenter, onHeard }: Hearing,
   signal: AbortSignal,
 ): AsyncGenerator<Segment> {
   const framer = new Framer();
@@ -83,7 +87,7 @@ async function* segmentsOf(
     if (signal.aborted) return;
     for (const frame of framer.push(chunk)) {
       frames.push(frame);
-      if (frames.length === sequenceFrames) yield* await hear();
+      if (frames.length === framesAtOnce) yield* await hear();
     }
   }
   const rest = framer.end();

@@ -67,16 +67,13 @@ async function loadNetwork(denseFile: string, weightsFile: string) {
   }
 }
 
-/**
- * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that the
- * next call overwrites.
- */
-export type DetectSequence = (frames: readonly Frame[]) => Promise<Float32Array>;
-
-/** A graph that looks at some frames in one run. */
+/** A detector that looks at some frames in one run. */
 export type SequenceVad = {
-  /** A detector with a state of its own, for one sound at a time; several may listen to several sounds. */
-  readonly createDetector: () => DetectSequence;
+  /**
+   * Probability of speech in each of the frames, which follow one another without a gap. Answers lie in memory that
+   * the next call overwrites.
+   */
+  readonly detectSpeech: (frames: readonly Frame[]) => Promise<Float32Array>;
   readonly close: () => Promise<void>;
 };
 
@@ -97,10 +94,6 @@ export async function openSileroSequence(
 ): Promise<SequenceVad> {
   // one thread: the other cores recognise meanwhile
   const session = await openSession(graphPath, { threads: 1, optimize: 'all' });
-  return { createDetector: () => sequenceDetector(session), close: () => session.close() };
-}
-
-function sequenceDetector(session: Session): DetectSequence {
   const windowSamples = contextSamples + frameSamples;
   const context = new Float32Array(contextSamples);
   let buffers = sequenceBuffers(sequenceFrames);
@@ -108,7 +101,7 @@ function sequenceDetector(session: Session): DetectSequence {
   let nextState = zeroState();
   let expectedSample: number | undefined;
 
-  return async function detectSpeech(frames) {
+  async function detectSpeech(frames: readonly Frame[]): Promise<Float32Array> {
     const [first] = frames;
     if (first === undefined) return new Float32Array(0);
     if (buffers.count !== frames.length) buffers = sequenceBuffers(frames.length);
@@ -136,7 +129,9 @@ function sequenceDetector(session: Session): DetectSequence {
     await session.run({ input, state }, ['output', 'stateN'], { output, stateN: nextState });
     [state, nextState] = [nextState, state];
     return probabilities;
-  };
+  }
+
+  return { detectSpeech, close: () => session.close() };
 }
 
 function sequenceBuffers(count: number) {

@@ -42,6 +42,8 @@ const leaves = [
   'daemon/waiting.ts',
 ];
 
+const isWyoming = (file: string) => file === 'daemon/wyoming.ts' || file.startsWith('daemon/wyoming/');
+
 /** What of the daemon may look into models/ and providers/: the child that recognises, the detector, and who puts them together. */
 const seesModels = (file: string) =>
   isProgram(file) ||
@@ -144,6 +146,24 @@ const rules: readonly Rule[] = [
         return !sinkOrFolder || isProgram(source.file) || isTest(source.file);
       }),
     broken: ['daemon/pipeline.ts', "import { mqttSink } from './sinks/mqtt.ts';"],
+  },
+  {
+    name: 'the Wyoming server hears, and knows nobody who publishes or configures; it is loaded when it is wanted',
+    check: (source) => {
+      if (isWyoming(source.file)) {
+        const known = [...leaves, 'daemon/address.ts', 'daemon/segmenter.ts', 'daemon/transcription.ts'];
+        return forbidden(
+          source,
+          (file) => known.includes(file) || isWyoming(file) || file.startsWith('daemon/capture/'),
+        );
+      }
+      return forbidden(
+        source,
+        (file, { typeOnly, dynamic }) =>
+          !isWyoming(file) || isTest(source.file) || typeOnly || (dynamic && isProgram(source.file)),
+      );
+    },
+    broken: ['daemon/wyoming/x.ts', "import type { Config } from '../config/config.ts';"],
   },
   {
     name: 'nobody imports a command but main',

@@ -32,7 +32,6 @@ test('every sentence is heard word for word, and no other', async () => {
   const whisper = await openModel({ compiled: openCompiled(embeddedDir), provider: cpu });
   for (const { file, sentences } of recordings) {
     const segmenter = new Segmenter({ nextId: () => file, padding });
-    const detectSpeech = vad.createDetector();
     const texts: string[] = [];
     const recognise = async (events: readonly HeardEvent[]): Promise<void> => {
       for (const event of events) {
@@ -43,7 +42,7 @@ test('every sentence is heard word for word, and no other', async () => {
     };
     const source = fileSource(path.join(demoDir, file), { pace: 'fast', epochMs: 0 });
     for await (const frame of source(new AbortController().signal)) {
-      await recognise(segmenter.push(frame, (await detectSpeech([frame]))[0] ?? 0));
+      await recognise(segmenter.push(frame, (await vad.detectSpeech([frame]))[0] ?? 0));
     }
     await recognise(segmenter.flush());
     assert.equal(

@@ -27,22 +27,26 @@ import { SegmentQueue } from '../queue.ts';
 import { recentFaults } from '../recent-faults.ts';
 import { startRecognizer } from '../recognizer/client.ts';
 import { recognitionSettings } from '../recognizer/settings.ts';
+import { shareRecognizer } from '../recognizer/shared.ts';
 import { selfTest } from '../self-test.ts';
 import { logSink } from '../sinks/log.ts';
 import { fold, healthPayload, infoPayload, initialStatus, statusLine } from '../status.ts';
 import { systemdNotifier } from '../systemd.ts';
 import { untilAborted } from '../waiting.ts';
+import type { WyomingServer } from '../wyoming.ts';
 import type { CommandContext } from './context.ts';
 import { keepRecord } from './keep-record.ts';
 import { requestsFor } from './requests.ts';
 import { openWebPage } from './web-page.ts';
 import { openWebhook, type Webhook } from './webhook.ts';
+import { openWyomingServer } from './wyoming-server.ts';
 
 export type RunArguments = {
   readonly config?: string | undefined;
   readonly source?: string | undefined;
   readonly broker?: string | undefined;
   readonly http?: string | undefined;
+  readonly wyoming?: string | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
   readonly threads?: number | undefined;
@@ -81,6 +85,7 @@ export async function run(
       threads: argv.threads,
       mqtt: { url: argv.broker },
       http: { listen: argv.http },
+      wyoming: { listen: argv.wyoming },
       log: { level: argv.verbose ? 'debug' : undefined },
     },
   } as const;
@@ -159,6 +164,8 @@ export async function run(
   void untilAborted(giveUp.signal).then(() => recognizer.close());
   let broker: EmbeddedBroker | undefined;
   let webhook: Webhook | undefined;
+  const shared = shareRecognizer(recognizer);
+  let wyoming: WyomingServer | undefined;
 
   const health = () =>
     healthPayload(status, machine.readings(), { bootId, nowMs: Date.now(), uptimeS: process.uptime() });
@@ -242,6 +249,15 @@ export async function run(
     if (webhook !== undefined) sinks.push(webhook.sink);
     webhook?.outbox.announce();
     sinks.push(lookAroundWith(controls.lookAround));
+    wyoming = await openWyomingServer(controls.config, {
+      context,
+      modelDirOf: (now) => setupOf(now).modelDir,
+      recognizer,
+      recognize: shared.guest,
+      log,
+    });
+    // guests first: what was heard here has to be recognised within a deadline now
+    void untilAborted(stop).then(() => wyoming?.close());
     const detectSpeech = await openVad(context.packageDir);
     // a microphone may be away for now, a model that cannot be loaded is for the operator to mend
     recognizer.loaded.then(
@@ -262,7 +278,7 @@ export async function run(
       queue: new SegmentQueue(config.queue.capacityS),
       // who plays a file fast waits for the whole of it: words before their time would only slow it down
       ...(argv.pace === 'fast' ? { waitAboveS } : { ahead: aheadBy(controls.config) }),
-      recognizer,
+      recognizer: shared.own,
       recognizerLoaded: recognizer.loaded,
       mute,
       emit,
@@ -281,6 +297,7 @@ export async function run(
 
   async function takeApart(): Promise<{ readonly undelivered: number; readonly unsent: number }> {
     void systemd.stopping();
+    await wyoming?.close();
     await recognizer.close();
     const deadlineMs = argv.once && !context.signal.aborted ? deliverOnceDeadlineMs : deliverDeadlineMs;
     // before the others: what an assistant answers to the last sentence is still to be published

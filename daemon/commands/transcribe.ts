@@ -135,7 +135,7 @@ async function prepare(argv: TranscribeArguments, preparation: Preparation): Pro
   return {
     config,
     format,
-    detectSpeech: vad?.createDetector() ?? everythingIsSpeech,
+    detectSpeech: vad?.detectSpeech ?? everythingIsSpeech,
     createSegmenter: createSegmenterFor(config, card, () => String(++segments)),
     recognizer,
     model,

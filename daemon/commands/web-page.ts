@@ -1,4 +1,4 @@
-import { parseHttpAddress } from '../address.ts';
+import { parseListenAddress } from '../address.ts';
 import type { Config } from '../config/config.ts';
 import type { Sink } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -18,7 +18,7 @@ export async function openWebPage(
   config: Config,
   { log, ...daemon }: WebPageOptions,
 ): Promise<Sink | undefined> {
-  const address = parseHttpAddress(config.http.listen);
+  const address = parseListenAddress(config.http.listen);
   if (address === undefined) return undefined;
   const { httpSink } = await import('../sinks/http.ts');
   const sink = await httpSink({

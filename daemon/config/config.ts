@@ -93,11 +93,16 @@ export type Config = {
     readonly durable: boolean;
   };
   readonly http: {
-    /** `off`, or `HOST:PORT`; see `parseHttpAddress`. */
+    /** `off`, or `HOST:PORT`; see `parseListenAddress`. */
     readonly listen: string;
     /** Filled from `tokenFile` when that is set. */
     readonly token?: string;
     readonly tokenFile?: string;
+  };
+  readonly wyoming: {
+    /** `off`, or `HOST:PORT`; see `parseListenAddress`. */
+    readonly listen: string;
+    readonly allowLan: boolean;
   };
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';

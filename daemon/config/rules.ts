@@ -1,6 +1,6 @@
 /** The rules that bind two keys of the configuration together, which a schema cannot say in a way people understand. */
 
-import { isLoopback, parseHttpAddress } from '../address.ts';
+import { isLoopback, parseListenAddress } from '../address.ts';
 import { type Problem, show, type WhereIs } from './problems.ts';
 
 type Rule = {
@@ -101,10 +101,20 @@ const rules: readonly Rule[] = [
     keys: ['http.listen', 'http.token', 'http.tokenFile'],
     check: (listen, token, tokenFile) => {
       if (listen === 'off' || token !== undefined || tokenFile !== undefined) return undefined;
-      const address = parseHttpAddress(String(listen));
+      const address = parseListenAddress(String(listen));
       if (address !== undefined && isLoopback(address.host)) return undefined;
       const expected = 'a loopback address, such as 127.0.0.1, because there is no token';
       return { got: show(listen), expected, hint: 'set http.tokenFile to let others in' };
+    },
+  },
+  {
+    keys: ['wyoming.listen', 'wyoming.allowLan'],
+    check: (listen, allowLan) => {
+      if (listen === 'off' || allowLan === true) return undefined;
+      const address = parseListenAddress(String(listen));
+      if (address !== undefined && isLoopback(address.host)) return undefined;
+      const expected = 'a loopback address, such as 127.0.0.1, because Wyoming has no passwords';
+      return { got: show(listen), expected, hint: 'set wyoming.allowLan: true to let your network in' };
     },
   },
   ...['mqtt.password', 'mqtt.passwordFile'].map(

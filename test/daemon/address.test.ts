@@ -1,14 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isAtHome, isLoopback, parseHttpAddress } from '../../daemon/address.ts';
+import { isAtHome, isLoopback, parseListenAddress } from '../../daemon/address.ts';
 
 const test = suite('daemon/address');
 
 test('parts host and port', () => {
-  assert.equal(parseHttpAddress('127.0.0.1:8080'), { host: '127.0.0.1', port: 8080 });
-  assert.equal(parseHttpAddress('[::1]:0'), { host: '::1', port: 0 });
-  assert.equal(parseHttpAddress('kitchen.lan:65535'), { host: 'kitchen.lan', port: 65_535 });
-  assert.equal(parseHttpAddress(':80'), { host: '::', port: 80 });
+  assert.equal(parseListenAddress('127.0.0.1:8080'), { host: '127.0.0.1', port: 8080 });
+  assert.equal(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
+  assert.equal(parseListenAddress('kitchen.lan:65535'), { host: 'kitchen.lan', port: 65_535 });
+  assert.equal(parseListenAddress(':80'), { host: '::', port: 80 });
   for (const text of [
     '',
     '80',
@@ -23,7 +23,7 @@ test('parts host and port', () => {
     'a b:1',
     'u@h:1',
   ])
-    assert.is(parseHttpAddress(text), undefined, text);
+    assert.is(parseListenAddress(text), undefined, text);
 });
 
 test('knows what only this machine can reach', () => {

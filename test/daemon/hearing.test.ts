@@ -33,10 +33,9 @@ test.after(() => vad.close());
 async function hear(frames: Iterable<Frame> | AsyncIterable<Frame>): Promise<HeardEvent[]> {
   let count = 0;
   const segmenter = new Segmenter({ nextId: () => String(++count) });
-  const detectSpeech = vad.createDetector();
   const events: HeardEvent[] = [];
   for await (const frame of frames)
-    events.push(...segmenter.push(frame, (await detectSpeech([frame]))[0] ?? 0));
+    events.push(...segmenter.push(frame, (await vad.detectSpeech([frame]))[0] ?? 0));
   events.push(...segmenter.flush());
   return events;
 }

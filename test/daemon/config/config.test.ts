@@ -121,6 +121,7 @@ const shape: Shape<Config> = {
     maxAgeS: 'number',
     durable: 'boolean',
   },
+  wyoming: { listen: 'string', allowLan: 'boolean' },
   http: { listen: 'string', token: 'string', tokenFile: 'string' },
   log: {
     level: { error: true, warn: true, info: true, debug: true },
@@ -467,6 +468,22 @@ loadTest('reads the password from its file', () => {
   assert.match(refuse(text).fault.message, /which is empty/);
   rmSync(secretFile);
   assert.match(refuse(text).fault.message, /mqtt\.passwordFile is .*ENOENT/);
+});
+
+loadTest('lets others than this machine have sound recognised only when it is told to', () => {
+  const of = (text: string) => load(`wyoming: { ${text} }`).wyoming.listen;
+  for (const listen of ['127.0.0.1:10300', 'localhost:10300', '[::1]:10300', 'off']) {
+    assert.is(of(`listen: "${listen}"`), listen);
+  }
+  for (const listen of ['0.0.0.0:10300', ':10300', 'kitchen.lan:10300', '192.168.1.5:10300']) {
+    const { fault } = refuse(`wyoming: { listen: "${listen}" }`);
+    assert.match(
+      fault.message,
+      /wyoming\.listen is ".*", expected a loopback address.*wyoming\.allowLan: true/,
+    );
+    assert.is(of(`listen: "${listen}", allowLan: true`), listen);
+  }
+  assert.match(refuse('wyoming: { listen: "10300" }').fault.message, /HOST:PORT such as 127\.0\.0\.1:10300/);
 });
 
 loadTest('serves the web page elsewhere with a token only, and reads that from its file', () => {
