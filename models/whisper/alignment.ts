@@ -26,6 +26,22 @@ export function defaultHeads(layers: number, heads: number): AlignmentHead[] {
   return upper.flatMap((layer) => Array.from({ length: heads }, (_, head) => [layer, head] as const));
 }
 
+/**
+ * The heads of a decoder of which only the layers `kept` are left: those of layers that are gone are gone with them.
+ * Undefined if none is left.
+ */
+export function keptHeads(
+  heads: readonly AlignmentHead[] | undefined,
+  kept: readonly number[] | undefined,
+): readonly AlignmentHead[] | undefined {
+  if (heads === undefined || kept === undefined) return heads;
+  const left = heads.flatMap(([layer, head]) => {
+    const at = kept.indexOf(layer);
+    return at < 0 ? [] : [[at, head] as const];
+  });
+  return left.length === 0 ? undefined : left;
+}
+
 /** Rows [rows, frames], each value the median of the `medianWidth` around it, reflected at the ends. */
 function medianFiltered(rows: Float32Array, frames: number): Float32Array {
   const half = (medianWidth - 1) / 2;

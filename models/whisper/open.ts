@@ -7,6 +7,7 @@ import { Fault } from '../../daemon/faults.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { OpenedModel } from '../compiler/compiled.ts';
 import { readCard } from '../manifest.ts';
+import { keptHeads } from './alignment.ts';
 import type { DecodingDefaults } from './belief.ts';
 import type { GenerationConfig } from './languages.ts';
 import { readTokenTable, textOf, tokenTableFile } from './token-table.ts';
@@ -81,11 +82,13 @@ function readBytes(dir: string, file: string): Buffer {
 }
 
 /** Models of 2022 came without generation_config.json; what it would say follows from the vocabulary then. */
-function readGeneration({ dir, files }: OpenedModel): GenerationConfig {
+function readGeneration({ dir, files, options }: OpenedModel): GenerationConfig {
   const file = 'generation_config.json';
   if (!Object.hasOwn(files, file)) return {};
   try {
-    return JSON.parse(readText(dir, file)) as GenerationConfig;
+    const { alignment_heads, ...rest } = JSON.parse(readText(dir, file)) as GenerationConfig;
+    const heads = keptHeads(alignment_heads, options.keepDecoderLayers);
+    return heads === undefined ? rest : { ...rest, alignment_heads: heads };
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new Fault('MODEL_INVALID', `${file} is not JSON`, 'delete the model and add it again', { cause });

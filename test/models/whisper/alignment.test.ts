@@ -3,7 +3,7 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../../models/compiler/compile.ts';
-import { attentionMap, timeWords, warp, wordStarts } from '../../../models/whisper/alignment.ts';
+import { attentionMap, keptHeads, timeWords, warp, wordStarts } from '../../../models/whisper/alignment.ts';
 import { openModel } from '../../../models/whisper/open.ts';
 import { provider } from '../../../providers/cpu.ts';
 import { embeddedModelDir } from '../../golden.ts';
@@ -27,6 +27,21 @@ function cheapest(cost: Float32Array, rows: number, columns: number, row = 0, co
   }
   return here + (ways.length === 0 ? 0 : Math.min(...ways));
 }
+
+alignment('heads follow their layers when others are left out', () => {
+  const heads = [
+    [1, 0],
+    [2, 3],
+    [3, 5],
+  ] as const;
+  assert.equal(keptHeads(heads, undefined), heads);
+  assert.equal(keptHeads(heads, [0, 1, 3]), [
+    [1, 0],
+    [2, 5],
+  ]);
+  assert.is(keptHeads(heads, [0]), undefined, 'none is left: the usual ones are taken');
+  assert.is(keptHeads(undefined, [0, 1]), undefined);
+});
 
 alignment('the path is the cheapest of all', () => {
   const random = randomFrom(9);
