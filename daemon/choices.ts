@@ -2,13 +2,14 @@
  * What was chosen while the daemon ran, kept for the next run. A choice counts over one configured value only: when
  * the configuration says something else than it did, somebody has changed it since, and it wins.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from './config/config.ts';
 import { liveKeys, patched } from './config/live.ts';
 import { leaves } from './config/schema.ts';
 import { type ConfigTree, pick, put } from './config/tree.ts';
 import { toFault } from './faults.ts';
+import { makeFolder } from './private-folder.ts';
 import { replaceFile } from './replace-file.ts';
 
 /** By key, such as `vad.threshold`: what was chosen, and what was configured then. */
@@ -16,7 +17,7 @@ export type Choices = Readonly<Record<string, { readonly value: unknown; readonl
 
 export type ChoicesFile = {
   readonly read: () => Choices;
-  readonly write: (choices: Choices) => void;
+  readonly write: (choices: Choices) => Promise<void>;
 };
 
 /** The choices in `file`. What cannot be read or written is said by `warn`, and is no reason not to run. */
@@ -32,9 +33,9 @@ export function choicesFile(file: string, warn: (message: string, hint: string) 
         return {};
       }
     },
-    write(choices) {
+    async write(choices) {
       try {
-        mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+        await makeFolder(path.dirname(file));
         replaceFile(file, `${JSON.stringify(choices, undefined, 2)}\n`);
       } catch (thrown) {
         const { message, hint } = toFault(thrown);

@@ -135,7 +135,7 @@ export function createControls(options: ControlsOptions): Controls {
     const changed = await apply(next);
     if (changed.length === 0) return;
     choices = chosen(choices, configured, config, changed);
-    choicesFile.write(choices);
+    await choicesFile.write(choices);
   }
 
   function offered(): Offered {
@@ -154,7 +154,7 @@ export function createControls(options: ControlsOptions): Controls {
     const before = JSON.stringify(offered());
     try {
       models = options.models();
-      microphones = await options.microphones();
+      if (isMicrophone(config)) microphones = await options.microphones();
     } catch (thrown) {
       const { message, hint } = toFault(thrown);
       warn(`models and microphones cannot be listed: ${message}`, hint);
@@ -180,11 +180,11 @@ export function createControls(options: ControlsOptions): Controls {
   }
 
   void recognizer.trialFailed.then((fault) =>
-    inTurn(() => {
+    inTurn(async () => {
       warn(`what was chosen before cannot be loaded: ${fault.code}: ${fault.message}`, fault.hint);
       config = merged(config, configured, loadedKeys);
       choices = chosen(choices, configured, config, loadedKeys);
-      choicesFile.write(choices);
+      await choicesFile.write(choices);
       options.onChange(settings());
     }),
   );
@@ -212,7 +212,7 @@ export function createControls(options: ControlsOptions): Controls {
         const live = liveKeys.filter((key) => !fixed.includes(key));
         const changed = await apply(merged(config, withChoices(read, kept), live));
         configured = read;
-        if (Object.keys(kept).length !== Object.keys(choices).length) choicesFile.write(kept);
+        if (Object.keys(kept).length !== Object.keys(choices).length) await choicesFile.write(kept);
         choices = kept;
         await lookAround();
         return { changed, restartRequired: differences(merged(startedWith, read, live), read) };

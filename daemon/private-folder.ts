@@ -8,8 +8,11 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   await chmod(folder, 0o700);
 }
 
-/** Not `recursive`: where making a folder is ENOENT although its parent is there (in /proc), Node 20 tries for ever. */
-async function makeFolder(folder: string): Promise<void> {
+/**
+ * Makes `folder`, and those it lies in, where they are missing; those that are there stay as open as they are. Not
+ * `recursive`: where making a folder is ENOENT although its parent is there (in /proc), Node 20 tries for ever.
+ */
+export async function makeFolder(folder: string): Promise<void> {
   const make = (): Promise<void> => mkdir(folder, { mode: 0o700 });
   try {
     await make();

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
-import { readCard } from '../../models/manifest.ts';
+import { type ModelCard, readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
 import type { AheadOptions } from '../ahead.ts';
 import type { EmbeddedBroker } from '../broker.ts';
@@ -140,7 +140,6 @@ export async function run(
     deadlineMs: config.recognizer.deadlineMs,
     loadDeadlineMs: config.recognizer.loadDeadlineMs,
     attempts: config.recognizer.attempts,
-    unloadAfterMs: config.recognizer.unloadAfterS > 0 ? config.recognizer.unloadAfterS * 1000 : undefined,
     spare: recognizerProcess,
   });
   const controls = createControls({
@@ -249,10 +248,11 @@ export async function run(
     webhook = await openWebhook(config, { bootId, emit, log });
     if (webhook !== undefined) sinks.push(webhook.sink);
     webhook?.outbox.announce();
-    sinks.push(lookAroundWith(controls.lookAround), wakenBySpeech(recognizer.wake));
+    sinks.push(lookAroundWith(controls.lookAround));
+    const card = cardInUse(controls.config, (now) => setupOf(now).modelDir);
     wyoming = await openWyomingServer(controls.config, {
       context,
-      modelDirOf: (now) => setupOf(now).modelDir,
+      card,
       recognizer,
       recognize: shared.guest,
       log,
@@ -269,11 +269,7 @@ export async function run(
     await listen({
       source: sourceFor(controls.config, argv.pace ?? 'realtime', context, emit, log),
       detectSpeech,
-      createSegmenter() {
-        const now = controls.config();
-        const card = readCard(setupOf(now).modelDir);
-        return createSegmenterFor(now, card, () => `${bootId}-${++segments}`)();
-      },
+      createSegmenter: () => createSegmenterFor(controls.config(), card(), () => `${bootId}-${++segments}`)(),
       segmenterSettings: controls.config,
       sourceChanged: controls.microphoneChanged,
       queue: new SegmentQueue(config.queue.capacityS),
@@ -285,7 +281,7 @@ export async function run(
       emit,
       origin: () => ({
         model: status.provider?.model ?? controls.config().model,
-        provider: status.provider?.active ?? config.provider,
+        provider: status.provider?.active ?? controls.config().provider,
         microphone: status.microphone.device ?? controls.config().source,
       }),
       signal: stop,
@@ -358,23 +354,22 @@ function aheadBy(config: () => Config): AheadOptions {
   };
 }
 
+/** The card of the model in use. Read when another model is taken: later on its folder may be gone. */
+function cardInUse(config: () => Config, modelDirOf: (config: Config) => string) {
+  let read: { readonly model: string; readonly card: ModelCard | undefined } | undefined;
+  return (): ModelCard | undefined => {
+    const { model } = config();
+    if (read?.model !== model) read = { model, card: readCard(modelDirOf(config())) };
+    return read.card;
+  };
+}
+
 /** Where a microphone has come or gone, others may have, too. */
 function lookAroundWith(lookAround: () => Promise<void>): Sink {
   return {
     name: 'look around',
     publish(event) {
       if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
-    },
-    close: async () => ({ undelivered: 0 }),
-  };
-}
-
-/** By the time they have said it, the model is loaded. */
-function wakenBySpeech(wake: () => void): Sink {
-  return {
-    name: 'waken',
-    publish(event) {
-      if (event.type === 'speech-started') wake();
     },
     close: async () => ({ undelivered: 0 }),
   };

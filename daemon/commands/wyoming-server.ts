@@ -1,4 +1,4 @@
-import { type ModelCard, readCard } from '../../models/manifest.ts';
+import type { ModelCard } from '../../models/manifest.ts';
 import { parseListenAddress } from '../address.ts';
 import type { Config } from '../config/config.ts';
 import type { Fault } from '../faults.ts';
@@ -13,7 +13,8 @@ import type { CommandContext } from './context.ts';
 
 export type WyomingServerOptions = {
   readonly context: Pick<CommandContext, 'version' | 'packageDir'>;
-  readonly modelDirOf: (config: Config) => string;
+  /** Of the model in use. */
+  readonly card: () => ModelCard | undefined;
   readonly recognizer: Pick<SupervisedRecognizer, 'loaded' | 'model'>;
   readonly recognize: SharedRecognizer['guest'];
   readonly log: Log;
@@ -29,23 +30,22 @@ const troubleEveryMs = 10_000;
  */
 export async function openWyomingServer(
   config: () => Config,
-  { context, modelDirOf, recognizer, recognize, log }: WyomingServerOptions,
+  { context, card, recognizer, recognize, log }: WyomingServerOptions,
 ): Promise<WyomingServer | undefined> {
   const address = parseListenAddress(config().wyoming.listen);
   if (address === undefined) return undefined;
   const { wyomingServer } = await import('../wyoming.ts');
-  const cardNow = () => readCard(modelDirOf(config()));
   let segments = 0;
   const server = await wyomingServer({
     ...address,
     harkdVersion: context.version,
     async model() {
       const first = await recognizer.loaded;
-      return servedModel(recognizer.model() ?? first, cardNow(), config());
+      return servedModel(recognizer.model() ?? first, card(), config());
     },
     recognize,
     openDetector: () => openVad(context.packageDir),
-    createSegmenter: () => createSegmenterFor(config(), cardNow(), () => `wyoming-${++segments}`)(),
+    createSegmenter: () => createSegmenterFor(config(), card(), () => `wyoming-${++segments}`)(),
     onTrouble: sparingly(log),
   });
   log('info', `Wyoming on ${server.url}`, { url: server.url });

@@ -1,5 +1,5 @@
 /** The whole daemon on the embedded model, commanded over a real broker while it runs: another model, another microphone. */
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -59,6 +59,10 @@ test('another model is loaded while speech waits; one that cannot be is refused,
   await set(world, 'model', '../../etc');
   const known = await ask(world, 'snapshot');
   assert.equal((known.data['offered'] as { model: string[] }).model.sort(), ['broken', 'embedded', 'twin']);
+  // a model whose folder is removed is in memory still
+  rmSync(path.join(world.folder, 'state/models/twin'), { recursive: true });
+  await ask(world, 'options', { options: { vad: { hangoverMs: 400 } } });
+  assert.is((await hears(world, run)).text, words);
   assert.is(await run.stop(), 0);
 
   // chosen, and gone bad since: the configured one is taken, and the choice is no more

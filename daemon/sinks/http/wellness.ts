@@ -63,7 +63,6 @@ function recognizerTrouble(state: State<'recognizer'> | undefined): string | und
   switch (state) {
     case 'ready':
     case 'busy':
-    case 'unloaded':
       return undefined;
     case 'restarting':
       return 'is being restarted';

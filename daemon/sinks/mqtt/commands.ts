@@ -102,7 +102,7 @@ export type Requests = Readonly<Record<string, (body: unknown) => unknown>>;
 export async function answerTo(
   { name, body, transaction }: Request,
   requests: Requests,
-  inBounds = bounded(),
+  inBounds: Bounds,
 ): Promise<Answer> {
   const echo = transaction === undefined ? {} : { transaction };
   try {
@@ -118,8 +118,10 @@ export async function answerTo(
   }
 }
 
+type Bounds = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Lets so many commands through at a time; who asks for more is turned down, and nothing grows. */
-export function bounded(most = mostAtOnce): <T>(work: () => Promise<T>) => Promise<T> {
+export function bounded(most = mostAtOnce): Bounds {
   let atOnce = 0;
   return async (work) => {
     if (atOnce >= most) {
