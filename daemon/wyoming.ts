@@ -13,7 +13,7 @@ import { ByteReader } from './capture/bytes.ts';
 import { deferred } from './deferred.ts';
 import type { DetectSpeech } from './events.ts';
 import { Fault, toFault } from './faults.ts';
-import { type Client, ClientGone, converse, otherThings, type Services } from './wyoming/conversation.ts';
+import { type Client, ClientGone, converse, type Services } from './wyoming/conversation.ts';
 import { encodeEvent, readEvent, requestInvalid } from './wyoming/event.ts';
 import { isNeighbour } from './wyoming/neighbour.ts';
 
@@ -31,6 +31,7 @@ export type WyomingOptions = Omit<Services, 'withDetector' | 'mostAudioS'> & {
 };
 
 export type WyomingServer = {
+  readonly host: string;
   readonly port: number;
   readonly url: string;
   /** Sends every client away and frees the port. */
@@ -112,6 +113,7 @@ export async function wyomingServer(options: WyomingOptions): Promise<WyomingSer
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
   return {
+    host,
     port,
     url: `tcp://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
     close() {
@@ -143,7 +145,6 @@ function clientOf(
   async function read() {
     // who sends questions and does not read answers waits until it does
     if (socket.writableNeedDrain) await new Promise((resolve) => socket.once('drain', resolve));
-    await otherThings();
     const event = await readEvent(bytes).catch((error: unknown) => {
       throw error instanceof Fault ? error : new ClientGone();
     });

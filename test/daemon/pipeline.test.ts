@@ -254,4 +254,83 @@ pipeline('muting closes the source, unmuting opens it again, and both stretches 
   );
 });
 
+pipeline('other settings make another segmenter, in silence and not in the middle of a word', async () => {
+  let settings = 'first';
+  let hangoverMs = 600;
+  const made: string[] = [];
+  const ends: number[] = [];
+  let position = 0;
+  await listen({
+    // the settings change while somebody speaks
+    source: async function* () {
+      for (const frame of framesOf(`${silence(1)}${speech(1)}${silence(2)}${speech(1)}${silence(2)}`)) {
+        position = frame.startSample;
+        if (position === 48 * frameSamples) {
+          settings = 'second';
+          hangoverMs = 200;
+        }
+        yield frame;
+      }
+    },
+    detectSpeech: async (frames) => frames.map(({ samples }) => ((samples[0] ?? 0) > 0 ? 0.9 : 0.1)),
+    createSegmenter() {
+      made.push(`${settings} at ${position / sampleRateHz}`);
+      return new Segmenter({ nextId: () => `s${ends.length}`, hangoverMs });
+    },
+    segmenterSettings: () => settings,
+    queue: new SegmentQueue(),
+    recognizer: { transcribe: async () => recognition('x'), close: async () => undefined },
+    mute: new MuteSwitch(false, () => undefined),
+    emit(event) {
+      if (event.type === 'speech-ended') ends.push(position / sampleRateHz);
+    },
+    origin: () => ({ model: 'm', provider: 'cpu', microphone: 'drawn' }),
+    signal: new AbortController().signal,
+    giveUp: new AbortController().signal,
+  });
+  assert.equal(
+    made.map((line) => line.split(' ')[0]),
+    ['first', 'second'],
+  );
+  // heard out as it was begun, with 600 ms, the next one with 200 ms
+  assert.ok((ends[0] ?? 0) > 2.5 && (ends[1] ?? 0) < 5.4, ends.join(' '));
+});
+
+pipeline(
+  'a source that is exchanged ends what is spoken, and the next stretch hears the other one',
+  async () => {
+    let changed = new AbortController();
+    const sounds = [silence(1) + speech(1), silence(1) + speech(0.5) + silence(1)];
+    const opened: string[] = [];
+    const source: AudioSource = async function* (signal) {
+      const drawing = sounds.shift() ?? '';
+      opened.push(drawing);
+      yield* framesOf(drawing);
+      if (sounds.length === 0) return;
+      const before = changed;
+      changed = new AbortController();
+      before.abort();
+      assert.ok(signal.aborted);
+    };
+    const texts: number[] = [];
+    await listen({
+      source,
+      sourceChanged: () => changed.signal,
+      detectSpeech: async (frames) => frames.map(({ samples }) => ((samples[0] ?? 0) > 0 ? 0.9 : 0.1)),
+      createSegmenter: () => new Segmenter({ nextId: () => `s${opened.length}` }),
+      queue: new SegmentQueue(),
+      recognizer: { transcribe: async () => recognition('x'), close: async () => undefined },
+      mute: new MuteSwitch(false, () => undefined),
+      emit(event) {
+        if (event.type === 'transcript') texts.push(event.transcript.durationMs);
+      },
+      origin: () => ({ model: 'm', provider: 'cpu', microphone: 'drawn' }),
+      signal: new AbortController().signal,
+      giveUp: new AbortController().signal,
+    });
+    assert.is(opened.length, 2);
+    assert.is(texts.length, 2, 'the first sentence was cut, not lost');
+  },
+);
+
 pipeline.run();

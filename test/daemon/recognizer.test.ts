@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DaemonEvent, Segment } from '../../daemon/events.ts';
 import { type RecognizerOptions, startRecognizer } from '../../daemon/recognizer/client.ts';
+import type { RecognizerSetup } from '../../daemon/recognizer/messages.ts';
 import { faultOf } from '../faults.ts';
 import { packageDir } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
@@ -29,19 +30,20 @@ function segment(id: string): Segment {
   };
 }
 
+const embedded: RecognizerSetup = {
+  modelDir: path.join(packageDir, 'models/embedded'),
+  cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
+  provider: 'auto',
+  threads: 1,
+  language: undefined,
+  task: 'transcribe',
+};
+
 function start(options: Partial<RecognizerOptions> = {}) {
   const events: DaemonEvent[] = [];
   const { setup, emit, ...rest } = options;
   const started = startRecognizer({
-    setup: {
-      modelDir: path.join(packageDir, 'models/embedded'),
-      cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
-      provider: 'auto',
-      threads: 1,
-      language: undefined,
-      task: 'transcribe',
-      ...setup,
-    },
+    setup: { ...embedded, ...setup },
     emit: (event) => {
       events.push(event);
       emit?.(event);
@@ -63,46 +65,6 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
-
-recognizer('a model that nobody needs is unloaded, and loaded again by whoever speaks or asks', async () => {
-  const { recognizer: started, events, faults } = start({ unloadAfterMs: 300 });
-  const states = () => events.flatMap((event) => (event.type === 'recognizer' ? [event.state] : []));
-  const unloaded = (times: number) =>
-    eventually('unloaded', () => states().filter((state) => state === 'unloaded').length === times);
-  await started.loaded;
-  const first = started.pid() ?? 0;
-  assert.ok(first > 0);
-  await unloaded(1);
-  assert.not(isAlive(first), 'its memory is free');
-  assert.is(started.pid(), undefined);
-
-  const asked = [started.transcribe(segment('a')), started.transcribe(segment('b'))];
-  assert.equal(
-    (await Promise.all(asked)).map(({ text }) => text),
-    [words, words],
-  );
-  await unloaded(2);
-  started.wake();
-  await eventually('ready', () => states().at(-1) === 'ready');
-  await unloaded(3);
-  // settings that change meanwhile count for the next start
-  started.adjust({ language: 'en', task: 'transcribe' });
-  const { text } = await started.transcribe(segment('c'));
-  assert.is(text, words);
-  assert.equal(faults(), []);
-  assert.not(states().includes('restarting'));
-  await started.close();
-  assert.is(states().at(-1), 'closed');
-});
-
-recognizer('it is closed while its model is unloaded', async () => {
-  const { recognizer: started, events } = start({ unloadAfterMs: 1 });
-  await eventually('unloaded', () =>
-    events.some((event) => event.type === 'recognizer' && event.state === 'unloaded'),
-  );
-  await started.close();
-  assert.is(started.pid(), undefined);
-});
 
 recognizer('answers in order, and ends with its child', async () => {
   const { recognizer: started, events } = start();
@@ -246,6 +208,68 @@ recognizer('a model that cannot be loaded is for the operator: no second try', a
     ['loading'],
   );
   await started.close();
+});
+
+recognizer('another model takes its turn, and a wrong one gives way to the one before', async () => {
+  const { recognizer: started, events, faults } = start();
+  const { name } = await started.loaded;
+  const first = started.pid();
+  const wrong = faultOf(() => started.load({ ...embedded, modelDir: '/nonexistent' }));
+  const waiting = started.transcribe(segment('a'));
+  assert.is((await wrong).code, 'MODEL_MISSING');
+  assert.is((await waiting).text, words, 'answered by the old one, which was loaded again');
+  assert.is.not(started.pid(), first);
+  const asked = started.transcribe(segment('b'));
+  const second = started.pid();
+  const again = started.load({ ...embedded, threads: 2 });
+  assert.is((await asked).text, words);
+  assert.is(started.pid(), second, 'what was asked before is answered before');
+  assert.is((await again).name, name);
+  assert.is((await started.transcribe(segment('c'))).text, words);
+  assert.equal(faults(), [], 'nothing has gone wrong of itself');
+  const states = events.flatMap((event) => (event.type === 'recognizer' ? [event.state] : []));
+  assert.not(states.includes('restarting'));
+  const pid = started.pid() ?? 0;
+  process.kill(pid, 'SIGKILL');
+  assert.is((await started.transcribe(segment('d'))).text, words);
+  assert.equal(faults(), ['RECOGNIZER_CRASHED']);
+  await started.close();
+});
+
+recognizer(
+  'settings count from the next utterance on, in the process at work and in those after it',
+  async () => {
+    const { recognizer: started } = start();
+    await started.loaded;
+    started.adjust({ language: 'de', task: 'transcribe' });
+    assert.is((await faultOf(() => started.transcribe(segment('a')))).code, 'MODEL_UNSUPPORTED');
+    started.adjust({ language: 'en', task: 'transcribe', keyTerms: ['Anna'] });
+    const pid = started.pid();
+    assert.is((await started.transcribe(segment('b'))).text, words);
+    assert.is(started.pid(), pid);
+    await started.close();
+  },
+);
+
+recognizer('a trial that fails is told, and what it was to stand in for is loaded', async () => {
+  const { recognizer: started, faults } = start({
+    trial: { ...embedded, language: 'de' },
+  });
+  const fault = await started.trialFailed;
+  assert.is(fault.code, 'MODEL_UNSUPPORTED');
+  await started.loaded;
+  assert.is((await started.transcribe(segment('a'))).text, words);
+  assert.equal(faults(), []);
+  await started.close();
+});
+
+recognizer('closing while a model is loaded answers who waits for it', async () => {
+  const { recognizer: started } = start();
+  await started.loaded;
+  const load = faultOf(() => started.load({ ...embedded, threads: 2 }));
+  const waiting = faultOf(() => started.transcribe(segment('a')));
+  await started.close();
+  assert.equal([(await load).code, (await waiting).code], ['RECOGNIZER_CRASHED', 'RECOGNIZER_CRASHED']);
 });
 
 recognizer('closing answers who waits, and leaves no child behind', async () => {

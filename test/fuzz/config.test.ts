@@ -92,9 +92,7 @@ function garbage(): string {
 /** Well-formed more often than not: sections and keys with odd values. */
 function nearlyRight(): string {
   const lines: string[] = [];
-  // now and then none at all: a configuration, whatever else there is
-  const count = below(8);
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < 1 + below(8); i++) {
     const { path: at } = oneOf(leaves);
     const value = oneOf(scalars);
     lines.push(at.length === 1 ? `${at[0]}: ${value}` : `${at[0]}: { ${oneOf([at[1], ...keys])}: ${value} }`);

@@ -1,8 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Message } from '../../../../daemon/broker-connection.ts';
+import { deferred } from '../../../../daemon/deferred.ts';
+import { Fault } from '../../../../daemon/faults.ts';
 import { topicsOf } from '../../../../daemon/mqtt-contract.ts';
-import { answerTo, parseCommand } from '../../../../daemon/sinks/mqtt/commands.ts';
+import { answerTo, bounded, parseCommand, type Requests } from '../../../../daemon/sinks/mqtt/commands.ts';
+import { faultOf } from '../../../faults.ts';
 
 const test = suite('daemon/sinks/mqtt/commands');
 const topics = topicsOf('harkd/x');
@@ -40,6 +43,79 @@ test('what is retained is ignored whatever it says', () => {
   assert.is(parse(`${topics.request}ping`, '', true).type, 'ignored');
 });
 
+test('a setting is set to a line of text, and to nothing else', () => {
+  for (const [topic, name] of [
+    [topics.languageSet, 'language'],
+    [topics.modelSet, 'model'],
+    [topics.microphoneSet, 'microphone'],
+  ] as const) {
+    assert.equal(parse(topic, ' plughw:CARD=Mic,DEV=0\n'), {
+      type: 'set',
+      name,
+      value: 'plughw:CARD=Mic,DEV=0',
+    });
+    assert.is(parse(topic, 'de', true).type, 'ignored');
+    for (const payload of [
+      '',
+      ' \n',
+      'a\0b',
+      'a\nb',
+      '\u202e',
+      'x'.repeat(1025),
+      Buffer.alloc(70_000, 0x61),
+    ]) {
+      assert.is(parse(topic, payload).type, 'ignored', String(payload).slice(0, 20));
+    }
+  }
+});
+
+test('the body of a request is JSON, the text where it is none, or nothing', () => {
+  const bodyOf = (payload: string) => {
+    const command = parse(`${topics.request}options`, payload);
+    return command.type === 'request' ? command.body : 'ignored';
+  };
+  assert.equal(bodyOf('{"options":{}}'), { options: {} });
+  assert.equal([bodyOf(''), bodyOf(' \n'), bodyOf('now'), bodyOf('7')], [undefined, undefined, 'now', 7]);
+});
+
+test('an answer says what was done, or what went wrong and what to do', async () => {
+  const requests: Requests = {
+    nothing: () => undefined,
+    late: async () => ({ n: 1 }),
+    wrong: () => {
+      throw new Fault('CONFIG_INVALID', 'too much', 'ask for less');
+    },
+  };
+  const ask = (name: string) => {
+    const command = parse(`${topics.request}${name}`, '');
+    assert.ok(command.type === 'request');
+    return answerTo(command, requests, bounded());
+  };
+  assert.equal(await ask('nothing'), { status: 'ok', data: {} });
+  assert.equal(await ask('late'), { status: 'ok', data: { n: 1 } });
+  assert.equal(await ask('wrong'), {
+    status: 'error',
+    data: { code: 'CONFIG_INVALID', hint: 'ask for less' },
+    error: 'CONFIG_INVALID: too much',
+  });
+  for (const name of ['constructor', 'dance']) {
+    const { data } = await ask(name);
+    assert.equal(data, { code: 'COMMAND_INVALID', hint: 'there are nothing, late, wrong' }, name);
+  }
+});
+
+test('so many at a time, and room again when one is done', async () => {
+  const inBounds = bounded(2);
+  const held = [deferred<void>(), deferred<void>()];
+  const working = held.map(({ promise }) => inBounds(() => promise));
+  assert.is((await faultOf(() => inBounds(async () => undefined))).code, 'COMMAND_BUSY');
+  held[0]?.reject(new Error('failed'));
+  await working[0]?.catch(() => undefined);
+  assert.is(await inBounds(async () => 7), 7);
+  held[1]?.resolve();
+  await working[1];
+});
+
 test('the topic we answer on cannot be chosen freely', () => {
   for (const name of ['', '../x', 'a b', 'ping/x', '#', 'PING', `a${'b'.repeat(40)}`, 'pi\nng']) {
     const command = parse(`${topics.request}${name}`, '');
@@ -52,7 +128,7 @@ test('a transaction is echoed if it is a short string or a number', async () => 
   const transactionOf = async (payload: string) => {
     const command = parse(`${topics.request}ping`, payload);
     assert.ok(command.type === 'request');
-    return (await answerTo(command, { ping: () => ({}) })).transaction;
+    return (await answerTo(command, { ping: () => ({}) }, bounded())).transaction;
   };
   assert.is(await transactionOf('{"transaction":"a"}'), 'a');
   assert.is(await transactionOf('{"transaction":7}'), 7);
@@ -112,7 +188,7 @@ test('five thousand hostile messages: none throws, and only a live ON or OFF mut
     }
     if (command.type === 'request') {
       assert.is(retained, false);
-      JSON.stringify(await answerTo(command, { ping: () => ({}) }));
+      JSON.stringify(await answerTo(command, { ping: () => ({}) }, bounded()));
     }
   }
 });
