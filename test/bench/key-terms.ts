@@ -14,6 +14,7 @@ import { openModel } from '../../models/whisper/open.ts';
 import { provider } from '../../providers/cpu.ts';
 import { embeddedModelDir } from '../golden.ts';
 import { randomFrom } from '../random.ts';
+import { countErrors, errorsOf } from './word-errors/alignment.ts';
 
 /** In the model's vocabulary, and confused with each other in noise. */
 const rooms = ['nursery', 'pantry', 'cellar', 'workshop', 'studio', 'library', 'balcony', 'playroom'];
@@ -91,23 +92,6 @@ const tests = { rooms: corpus(rooms), names: corpus(names), none: corpus(otherRo
 const countOf = (text: string, words: readonly string[]) =>
   words.filter((word) => ` ${text} `.includes(` ${word} `)).length;
 
-/** Word errors, by edit distance. */
-function errorsIn(heard: string, said: string): number {
-  const a = heard.split(' ').filter(Boolean);
-  const b = said.split(' ');
-  let row = b.map((_, i) => i + 1);
-  for (const [i, word] of a.entries()) {
-    const next: number[] = [];
-    for (const [j, wanted] of b.entries()) {
-      const diagonal = j === 0 ? i : (row[j - 1] as number);
-      const left = j === 0 ? i + 1 : (next[j - 1] as number);
-      next.push(word === wanted ? diagonal : 1 + Math.min(diagonal, left, row[j] as number));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}
-
 console.log('| terms | rooms heard | names heard | heard where not said | word errors without terms | ms |');
 console.log('| --- | --- | --- | --- | --- | --- |');
 for (const bonus of [0, 'beam', ...bonuses] as const) {
@@ -128,7 +112,10 @@ for (const bonus of [0, 'beam', ...bonuses] as const) {
   }
   const texts = await hear(tests.none);
   const invented = texts.filter((text) => countOf(text, keyTerms) > 0).length;
-  const errors = texts.reduce((sum, text, i) => sum + errorsIn(text, tests.none[i]?.text ?? ''), 0);
+  const errors = texts.reduce(
+    (sum, text, i) => sum + errorsOf(countErrors(tests.none[i]?.text ?? '', text)),
+    0,
+  );
   const words = tests.none.reduce((sum, { text }) => sum + text.split(' ').length, 0);
   const utterances = tests.rooms.length + tests.names.length + tests.none.length;
   const ms = ((performance.now() - beganAtMs) / utterances).toFixed(0);
