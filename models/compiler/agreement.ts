@@ -18,6 +18,7 @@ import {
 import path from 'node:path';
 import type { Provider, Session, Tensor } from '../../providers/provider.ts';
 import type { BuiltGraph } from '../graph/builder.ts';
+import { crossByLayer } from '../whisper/cross.ts';
 import { samplesPerAudioFrame, type WhisperShape } from '../whisper/graphs.ts';
 import { type GenerationConfig, readLanguages } from '../whisper/languages.ts';
 import { logMel } from '../whisper/mel.ts';
@@ -97,9 +98,8 @@ async function hear(
   prompt: readonly number[],
   endOfText: number,
 ): Promise<Heard> {
-  const names = encoder.outputNames.filter((name) => name.startsWith('cross_'));
   const pcm: Tensor = { type: 'float32', dims: [samples.length], data: samples };
-  const cross = await encoder.run({ pcm }, names);
+  const cross = crossByLayer((await encoder.run({ pcm }, ['cross']))['cross'], shape);
   const cache = createSelfCache(shape, Math.min(shape.maxTextTokens, prompt.length + mostTokens)).tensors;
   const into = Object.fromEntries(Object.entries(cache).map(([name, tensor]) => [`present_${name}`, tensor]));
   const fed: number[] = [];

@@ -242,11 +242,7 @@ function crossKeysValues(
     graph.reshape(packed, [1, -1, parts.length * heads, headWidth]),
     [0, 2, 1, 3],
   );
-  const outputs = graph.split(split, Array(parts.length).fill(heads), 1);
-  for (const [i, output] of outputs.entries()) {
-    const name = i % 2 === 0 ? 'cross_key' : 'cross_value';
-    graph.output(`${name}_${Math.floor(i / 2)}`, output, 'float32', [1, heads, 'T', headWidth]);
-  }
+  graph.output('cross', split, 'float32', [1, parts.length * heads, 'T', headWidth]);
 }
 
 /** Sound in, keys and values for the decoder out. `weightsFile` will lie beside the graph. */

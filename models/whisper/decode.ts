@@ -49,7 +49,7 @@ export type DecodingInput = {
   readonly decoder: Session;
   readonly shape: WhisperShape;
   readonly endOfText: number;
-  /** `cross_key_{i}`, `cross_value_{i}` as the encoder wrote them. */
+  /** `cross_key_{i}`, `cross_value_{i}` (cross.ts). */
   readonly cross: Readonly<Record<string, Tensor>>;
   readonly prompt: Prompt;
   /** Left out, no timestamps are written: they are asked for in the prompt too. */

@@ -5,6 +5,7 @@ import { Fault } from '../../daemon/faults.ts';
 import type { Session, Tensor } from '../../providers/provider.ts';
 import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignment.ts';
 import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
+import { crossByLayer } from './cross.ts';
 import { type Attempt, Decoding, type DecodingInput, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
 import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
@@ -89,7 +90,6 @@ export function openWhisper(parts: WhisperParts): Whisper {
     termsOf.set(words, known);
     return known.terms;
   };
-  const crossNames = encoder.outputNames.filter((name) => name.startsWith('cross_'));
 
   const transcribe = async (
     samples: Float32Array,
@@ -106,7 +106,8 @@ export function openWhisper(parts: WhisperParts): Whisper {
     requireKnown('task', task, languages.tasks);
 
     const startedAtMs = performance.now();
-    const cross = await encoder.run({ pcm: toPcm(samples) }, crossNames);
+    const encoded = await encoder.run({ pcm: toPcm(samples) }, ['cross']);
+    const cross = crossByLayer(encoded['cross'], shape);
     const encodedAtMs = performance.now();
 
     const input = { decoder, shape, endOfText: special.endOfText, cross };
@@ -246,7 +247,7 @@ function checkGraphs({ decoder, encoder, shape, tokenizer }: WhisperParts): void
   const rules = tokenizer.special.firstTimestamp === undefined ? [] : ['timestamp_rules'];
   const control = ['steps', 'tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase', ...rules];
   requireNames('encoder graph: input', encoder.inputNames, ['pcm']);
-  requireNames('encoder graph: output', encoder.outputNames, cross);
+  requireNames('encoder graph: output', encoder.outputNames, ['cross']);
   requireNames('decoder graph: input', decoder.inputNames, [...control, ...self, ...cross]);
   const present = self.map((name) => `present_${name}`);
   requireNames('decoder graph: output', decoder.outputNames, ['token', 'log_prob', 'logits', ...present]);

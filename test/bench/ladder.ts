@@ -7,6 +7,7 @@ import type { Architecture } from '../../models/compiler/architecture.ts';
 import { readArchitecture } from '../../models/compiler/architecture.ts';
 import { buildDecoder, buildEncoder } from '../../models/compiler/fused.ts';
 import { buildPlainDecoder, buildPlainEncoder } from '../../models/compiler/plain.ts';
+import { crossByLayer } from '../../models/whisper/cross.ts';
 import { samplesPerAudioFrame } from '../../models/whisper/graphs.ts';
 import { logMel } from '../../models/whisper/mel.ts';
 import { createSelfCache } from '../../models/whisper/self-cache.ts';
@@ -103,11 +104,10 @@ type FusedParts = {
 
 /** As models/whisper/decode.ts does it, but for the tokens, which are given. */
 async function runFused({ arch, encoder, decoder, padSamples }: FusedParts, task: Task) {
-  const crossNames = encoder.outputNames.filter((name) => name.startsWith('cross_'));
   const startedAtMs = performance.now();
   const samples = padSamples === undefined ? task.samples : paddedTo(task.samples, padSamples);
   const pcm: Tensor = { type: 'float32', dims: [samples.length], data: samples };
-  const cross = await encoder.run({ pcm }, crossNames);
+  const cross = crossByLayer((await encoder.run({ pcm }, ['cross']))['cross'], arch.shape);
   const encodedAtMs = performance.now();
 
   const total = task.prompt.length + task.tokens.length;

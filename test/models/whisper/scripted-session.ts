@@ -212,26 +212,22 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
 
 /** Writes zeros as cross keys and values; remembers the lengths it was fed. */
 export function scriptedEncoder(shape: WhisperShape): Session & { readonly fedSamples: number[] } {
-  const names = Array.from({ length: shape.decoderLayers }, (_, i) => [
-    `cross_key_${i}`,
-    `cross_value_${i}`,
-  ]).flat();
   const fedSamples: number[] = [];
   return {
     fedSamples,
     inputNames: ['pcm'],
-    outputNames: names,
+    outputNames: ['cross'],
     run: async (feeds, fetches) => {
+      assert.equal(fetches, ['cross']);
       const pcm = feeds['pcm'] as Tensor<'float32'>;
       assert.equal(pcm.dims, [pcm.data.length]);
       assert.is(pcm.data.length % 320, 0);
       assert.ok(pcm.data.length >= 640);
       fedSamples.push(pcm.data.length);
-      const dims = [1, shape.decoderHeads, pcm.data.length / 320, shape.headWidth];
-      const size = dims.reduce((product, dim) => product * dim, 1);
-      return Object.fromEntries(
-        fetches.map((name) => [name, { type: 'float32', dims, data: new Float32Array(size) } as const]),
-      );
+      const { decoderHeads, decoderLayers, headWidth } = shape;
+      const dims = [1, 2 * decoderLayers * decoderHeads, pcm.data.length / 320, headWidth];
+      const data = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
+      return { cross: { type: 'float32', dims, data } };
     },
     close: async () => {},
   };

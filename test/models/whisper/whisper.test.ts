@@ -398,7 +398,7 @@ whisper('graphs of another contract, and files of different models, are refused'
   const encoder = scriptedEncoder(shape);
   const deeper = faultOf({ shape: { ...shape, decoderLayers: 2 } });
   assert.is(deeper.code, 'MODEL_INVALID');
-  assert.match(deeper.message, 'cross_key_1');
+  assert.match(deeper.message, 'self_key_1');
   const swapped = faultOf({ decoder: encoder });
   assert.match(swapped.message, 'tokens');
   const foreign = faultOf({ generation: { ...multilingual, lang_to_id: { '<|en|>': 571 } } });
