@@ -7,7 +7,7 @@
  */
 import { Socket } from 'node:net';
 import type { IClientOptions, IClientPublishOptions, MqttClient } from 'mqtt';
-import { connect } from 'mqtt';
+import { connect, Store } from 'mqtt';
 import type { BrokerAccess, OpenedAccess } from './broker-access.ts';
 import { accessOf, openAccess } from './broker-access.ts';
 import {
@@ -254,6 +254,8 @@ class Connection implements BrokerConnection {
       ...this.#clientOptions,
       ...clientAccess(this.#access, access),
       ...sessionOptions(protocol, this.#options.will, this.#links > 0),
+      incomingStore: unclosableStore(),
+      outgoingStore: unclosableStore(),
     });
     const { certificateEndsAt } = access;
     const attempt: Attempt = {
@@ -437,6 +439,14 @@ class Connection implements BrokerConnection {
 const maxPacketBytes: Readonly<Record<Protocol, number>> = { '5': 256 * 1024, '3.1.1': 16 * 1024 * 1024 };
 /** What waits to be sent. More than we ever say at once; of acknowledgements, 4 bytes that cost 150 in memory, 65 536. */
 const maxUnsentBytes = 256 * 1024;
+
+/**
+ * MQTT.js goes on with the packets it has read when its client has ended, and its stores throw once they are closed: a
+ * PUBREL behind a DISCONNECT would be the end of the daemon. Found by test/fuzz/siege.test.ts.
+ */
+function unclosableStore(): Store {
+  return Object.assign(new Store(), { close: (done?: () => void) => done?.() });
+}
 
 function sessionOptions(protocol: Protocol, will: Will | undefined, isReconnect: boolean): IClientOptions {
   const { topic, payload, delayS = 0 } = will ?? {};

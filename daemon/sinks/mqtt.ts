@@ -178,10 +178,9 @@ export function mqttSink(options: MqttSinkOptions): Sink {
   });
 
   const lastSaid = new Map<string, string>();
-  const { status, info, health, mute, speech, transcriptPartial } = topics;
   const sayWhatIs = sayingWhatIs({
     link: () => connection.link(),
-    newestOnly: new Set([status, info, health, mute, speech, transcriptPartial]),
+    newestOnly: new Set([topics.speech, topics.transcriptPartial]),
     onAccepted: trouble.accepted,
     onRefused: trouble.refused,
   });

@@ -270,7 +270,8 @@ test('a broker that sends and never reads cannot have us hold what is meant for 
   const played = await play(({ socket }) => {
     socket.write(connack5);
     socket.pause();
-    setTimeout(() => socket.write(publish(1, 't', 0)), 200);
+    const speaking = setInterval(() => socket.write(publish(1, 't', 0)), 50);
+    socket.once('close', () => clearInterval(speaking));
   });
   await eventually('online', () => played.links.length === 1);
   // more than the buffers of the system take

@@ -4,104 +4,17 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../daemon/config/config.ts';
-import { leaves } from '../../daemon/config/schema.ts';
 import { Fault } from '../../daemon/faults.ts';
+import { randomFrom } from '../random.ts';
+import { type ConfigFile, configFiles } from './config-files.ts';
 
 const seed = 20261122;
 const budgetMs = 2000;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'harkd-config-fuzz-'));
 const file = path.join(folder, 'config.yaml');
 
-let state = seed;
-/** Park and Miller's generator: the same sequence on every machine. */
-function below(limit: number): number {
-  state = (state * 48271) % 2147483647;
-  return state % limit;
-}
-function oneOf<T>(items: readonly T[]): T {
-  return items[below(items.length)] as T;
-}
-
-const keys = [
-  ...leaves.flatMap(({ path: at }) => at),
-  '__proto__',
-  'constructor',
-  'toString',
-  'hasOwnProperty',
-  '',
-];
-const scalars = [
-  ...[
-    '0',
-    '-1',
-    '0.5',
-    '1e999',
-    '.nan',
-    '.inf',
-    'true',
-    'null',
-    '~',
-    'embedded',
-    'mqtt://h',
-    '"\\u0000"',
-    '🎤',
-  ],
-  ...[
-    '!!binary aGk=',
-    '!!set {a, b}',
-    '!!js/function x',
-    '*a',
-    '&a 1',
-    '<<',
-    '|',
-    '>-',
-    "''",
-    '@',
-    '`',
-    '%YAML 9',
-  ],
-];
-const glue = [
-  ': ',
-  ':\n  ',
-  '\n',
-  '\n  ',
-  '\n- ',
-  ', ',
-  '{',
-  '}',
-  '[',
-  ']',
-  '#',
-  '---\n',
-  '...\n',
-  '? ',
-  '\t',
-  '"',
-  "'",
-];
-
-function garbage(): string {
-  let text = '';
-  const pieces = 1 + below(30);
-  for (let i = 0; i < pieces; i++)
-    text += oneOf([() => oneOf(keys), () => oneOf(scalars), () => oneOf(glue)])();
-  return text;
-}
-
-/** Well-formed more often than not: sections and keys with odd values. */
-function nearlyRight(): string {
-  const lines: string[] = [];
-  for (let i = 0; i < 1 + below(8); i++) {
-    const { path: at } = oneOf(leaves);
-    const value = oneOf(scalars);
-    lines.push(at.length === 1 ? `${at[0]}: ${value}` : `${at[0]}: { ${oneOf([at[1], ...keys])}: ${value} }`);
-  }
-  return lines.join('\n');
-}
-
 /** Loads; anything but a configuration or a fault fails. */
-function tryOut(text: string, environment: Record<string, string> = {}): 'config' | 'fault' {
+function tryOut(text: string, environment: ConfigFile['environment'] = {}): 'config' | 'fault' {
   writeFileSync(file, text);
   try {
     loadConfig({ path: file, environment });
@@ -117,10 +30,9 @@ const test = suite('config under fire');
 test('gives a fault or a configuration, and nothing else', () => {
   const outcomes = { config: 0, fault: 0 };
   const endMs = performance.now() + budgetMs;
-  for (let round = 0; performance.now() < endMs; round++) {
-    const text = round % 2 === 0 ? garbage() : nearlyRight();
-    const { variable } = oneOf(leaves);
-    const environment: Record<string, string> = round % 3 === 0 ? { [variable]: oneOf(scalars) } : {};
+  const next = configFiles(randomFrom(seed));
+  while (performance.now() < endMs) {
+    const { text, environment } = next();
     outcomes[tryOut(text, environment)]++;
   }
   // both ways must have been walked, or the fuzzer tests nothing

@@ -6,8 +6,8 @@ const maxOnTheWay = 64;
 
 /**
  * Answers a function that says something if somebody is there, and forgets it otherwise. It never has more waiting
- * than the broker takes: of a topic in `newestOnly` one message is on its way and only the newest waits behind it; of
- * all others together a few may be on their way, and what is beyond that is not said.
+ * than the broker takes: on a topic that is retained or in `newestOnly` one message is on its way, and only the newest
+ * waits behind it; of all others together a few may be on their way, and what is beyond that is not said.
  */
 export function sayingWhatIs(options: {
   readonly link: () => BrokerLink | undefined;
@@ -30,8 +30,8 @@ export function sayingWhatIs(options: {
   return function say(publication) {
     const link = options.link();
     if (link === undefined) return;
-    const { topic } = publication;
-    if (!options.newestOnly.has(topic)) {
+    const { topic, retain } = publication;
+    if (!retain && !options.newestOnly.has(topic)) {
       if (onTheWay >= maxOnTheWay) return;
       onTheWay += 1;
       void publish(link, publication).finally(() => {
