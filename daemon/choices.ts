@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from './config/config.ts';
-import { liveKeys, patched } from './config/live.ts';
+import { isSame, liveKeys, patched } from './config/live.ts';
 import { leaves } from './config/schema.ts';
 import { type ConfigTree, pick, put } from './config/tree.ts';
 import { toFault } from './faults.ts';
@@ -19,6 +19,9 @@ export type ChoicesFile = {
   readonly read: () => Choices;
   readonly write: (choices: Choices) => Promise<void>;
 };
+
+/** Where the choices of a daemon with this configuration are. */
+export const choicesPathOf = ({ stateDir }: Config): string => path.join(stateDir, 'choices.json');
 
 /** The choices in `file`. What cannot be read or written is said by `warn`, and is no reason not to run. */
 export function choicesFile(file: string, warn: (message: string, hint: string) => void): ChoicesFile {
@@ -79,8 +82,4 @@ export function chosen(
     else result[key] = { value, over };
   }
   return result;
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

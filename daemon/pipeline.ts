@@ -31,10 +31,10 @@ export type PipelineOptions = {
   /** A segmenter for each stretch of listening: muting ends a stretch. */
   readonly createSegmenter: () => Segmenter;
   /**
-   * What segmenters are made by at present. When it is another than that of the segmenter at work, there is a new one at
-   * the next silence; what it did not hear of the pre-roll is lost.
+   * What segmenters are made by at present, compared one by one. When something is another than for the segmenter at work,
+   * there is a new one at the next silence; what it did not hear of the pre-roll is lost.
    */
-  readonly segmenterSettings?: () => unknown;
+  readonly segmenterSettings?: () => readonly unknown[];
   /** Aborts when a stretch of listening has to end so that another begins: `source` opens something else. */
   readonly sourceChanged?: () => AbortSignal;
   readonly queue: SegmentQueue;
@@ -92,7 +92,7 @@ export async function listen(options: PipelineOptions): Promise<void> {
 
 async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
   const { source, detectSpeech, createSegmenter, queue, mute, emit, signal, giveUp, waitAboveS } = options;
-  const { segmenterSettings, sourceChanged } = options;
+  const { segmenterSettings = () => [], sourceChanged } = options;
   const enqueue = (segment: Segment): void => {
     for (const dropped of queue.push(segment)) drop(dropped, 'queue-full', emit);
     announceQueue(queue, emit);
@@ -109,7 +109,7 @@ async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
       continue;
     }
     const stretch = AbortSignal.any([signal, mute.changed, ...(sourceChanged ? [sourceChanged()] : [])]);
-    let settings = segmenterSettings?.();
+    let settings = segmenterSettings();
     let segmenter = createSegmenter();
     let held: Frame[] = [];
     const detect = async (): Promise<void> => {
@@ -126,8 +126,8 @@ async function hear(options: PipelineOptions, ahead: Ahead): Promise<void> {
       held.push(frame);
       if (segmenter.isSilent && held.length < framesInSilence) continue;
       await detect();
-      if (segmenter.isSilent && segmenterSettings?.() !== settings) {
-        settings = segmenterSettings?.();
+      if (segmenter.isSilent && segmenterSettings().some((value, i) => value !== settings[i])) {
+        settings = segmenterSettings();
         segmenter = createSegmenter();
       }
       ahead.consider(segmenter, queue.length);

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { choicesFile, choicesPathOf, stillChosen } from '../choices.ts';
 import { type ConfigInput, type Environment, hideSecrets, loadConfigFrom } from '../config/config.ts';
 import { schemaText } from '../config/schema.ts';
 
@@ -13,7 +14,9 @@ export function printConfig(input: ConfigInput, format: 'yaml' | 'json' = 'yaml'
   const { config, path } = loadConfigFrom(input);
   const shown = hideSecrets(config);
   if (format === 'json') return `${JSON.stringify(shown, undefined, 2)}\n`;
-  return `# in effect with ${path ?? 'no configuration file'}\n${stringify(shown)}`;
+  const chosen = Object.keys(stillChosen(config, choicesFile(choicesPathOf(config), () => undefined).read()));
+  const note = chosen.length === 0 ? '' : `# but for what was chosen over MQTT: ${chosen.join(', ')}\n`;
+  return `# in effect with ${path ?? 'no configuration file'}\n${note}${stringify(shown)}`;
 }
 
 /** `harkd config schema`: the JSON Schema (draft 07), for editors and for those who generate the file. */

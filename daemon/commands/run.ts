@@ -12,7 +12,7 @@ import { alsaSource } from '../capture/alsa.ts';
 import { fileSource } from '../capture/file.ts';
 import { knownPcms } from '../capture/known-pcms.ts';
 import { stdinSource } from '../capture/stdin.ts';
-import { choicesFile } from '../choices.ts';
+import { choicesFile, choicesPathOf } from '../choices.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { createControls, microphoneOf, takeUpChoices } from '../controls.ts';
 import type { AudioSource, Emit, Sink } from '../events.ts';
@@ -107,13 +107,13 @@ export async function run(
   });
   const setup = setupOf(configured);
   const kept = {
-    choicesFile: choicesFile(path.join(configured.stateDir, 'choices.json'), (message, hint) =>
-      log('warn', message, { hint }),
-    ),
+    choicesFile: choicesFile(choicesPathOf(configured), (message, hint) => log('warn', message, { hint })),
     setupOf,
     warn: (message: string, hint: string) => log('warn', message, { hint }),
   };
   const { config, choices, trial } = takeUpChoices(configured, kept);
+  const chosenKeys = Object.keys(choices);
+  if (chosenKeys.length > 0) log('info', `as chosen over MQTT before: ${chosenKeys.join(', ')}`);
   const bootId = randomBytes(6).toString('hex');
 
   // everything that happens passes here: the status first, so that whoever is told next can read it
@@ -270,7 +270,8 @@ export async function run(
       source: sourceFor(controls.config, argv.pace ?? 'realtime', context, emit, log),
       detectSpeech,
       createSegmenter: () => createSegmenterFor(controls.config(), card(), () => `${bootId}-${++segments}`)(),
-      segmenterSettings: controls.config,
+      // a model may want other silence around speech
+      segmenterSettings: () => [controls.config().vad, controls.config().model],
       sourceChanged: controls.microphoneChanged,
       queue: new SegmentQueue(config.queue.capacityS),
       // who plays a file fast waits for the whole of it: words before their time would only slow it down

@@ -52,8 +52,7 @@ export function selected(config: Config, keys: readonly string[]): ConfigTree {
 
 /** The keys in which two configurations differ, in the order of the schema. */
 export function differences(a: Config, b: Config): string[] {
-  const text = (value: unknown): string | undefined => JSON.stringify(value);
-  return leaves.filter(({ path }) => text(pick(a, path)) !== text(pick(b, path))).map(({ key }) => key);
+  return leaves.filter(({ path }) => !isSame(pick(a, path), pick(b, path))).map(({ key }) => key);
 }
 
 /**
@@ -84,15 +83,23 @@ export function patched(config: Config, patch: object, keys: readonly string[], 
   return merged(config, tree, keys);
 }
 
-/** `config` with the values that `other` has for `keys`. */
+/** `config` with the values that `other` has for `keys`. A section in which nothing changes is the same object. */
 export function merged(config: Config, other: object, keys: readonly string[]): Config {
-  const result = structuredClone(config) as unknown as ConfigTree;
+  const result: ConfigTree = { ...config };
   for (const { path, key } of leaves) {
+    const [first = ''] = path;
     const value = pick(other, path);
-    if (keys.includes(key)) put(result, path, value);
+    if (!keys.includes(key) || isSame(value, pick(config, path))) continue;
+    if (path.length > 1) result[first] = { ...(result[first] as object) };
+    put(result, path, value);
   }
   for (const value of Object.values(result)) Object.freeze(value);
   return Object.freeze(result) as unknown as Config;
+}
+
+/** Whether two values of a key are one: texts, numbers, lists of texts, or nothing. */
+export function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function isTree(value: unknown): value is ConfigTree {

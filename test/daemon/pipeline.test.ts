@@ -277,7 +277,7 @@ pipeline('other settings make another segmenter, in silence and not in the middl
       made.push(`${settings} at ${position / sampleRateHz}`);
       return new Segmenter({ nextId: () => `s${ends.length}`, hangoverMs });
     },
-    segmenterSettings: () => settings,
+    segmenterSettings: () => [settings],
     queue: new SegmentQueue(),
     recognizer: { transcribe: async () => recognition('x'), close: async () => undefined },
     mute: new MuteSwitch(false, () => undefined),

@@ -27,6 +27,10 @@ test('is not restarted for what a restart cannot mend', () => {
   }
 });
 
+test('is restarted when somebody asked for it, and that is no failure', () => {
+  assert.equal([valuesOf('RestartForceExitStatus'), valuesOf('SuccessExitStatus')], [['75'], ['75']]);
+});
+
 test('keeps onnxruntime from reporting home, and lets the recognizer die alone', () => {
   assert.ok(valuesOf('Environment').includes('ORT_DISABLE_TELEMETRY=1'));
   assert.equal(valuesOf('OOMPolicy'), ['continue']);

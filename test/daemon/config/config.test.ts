@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Ajv } from 'ajv';
@@ -557,6 +557,16 @@ loadTest('commands: check, print without secrets, schema', () => {
   assert.equal(JSON.parse(printConfig(input, 'json')), parse(printed));
   assert.is(loadConfig(input).mqtt.password, 'hunter2', 'hiding must not touch the configuration itself');
   assert.is(JSON.parse(printSchema()).$id, schema.$id);
+});
+
+loadTest('print names what was chosen over MQTT since', () => {
+  const stateDir = path.join(folder, 'state');
+  const input = { path: write(`stateDir: ${stateDir}\n`), environment: {}, machine };
+  assert.not.match(printConfig(input), /chosen/);
+  mkdirSync(stateDir);
+  const choices = { language: { value: 'de', over: 'auto' }, model: { value: 'a', over: 'another' } };
+  writeFileSync(path.join(stateDir, 'choices.json'), JSON.stringify(choices));
+  assert.match(printConfig(input), /^# but for what was chosen over MQTT: language$/m);
 });
 
 loadTest.after(() => rmSync(folder, { recursive: true }));

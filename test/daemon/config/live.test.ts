@@ -48,6 +48,7 @@ test('a patch changes what it names and nothing else', () => {
   assert.equal(differences(config, next), ['keyTerms', 'vad.threshold']);
   assert.is(next.mqtt.password, 'secret');
   assert.is(next.vad.hangoverMs, config.vad.hangoverMs);
+  assert.is(next.partials, config.partials, 'what is as it was is the same object');
   assert.is(config.vad.threshold, 0.5, 'the one before is as it was');
   assert.equal(patched(config, {}, optionKeys, 'options'), config);
   assert.equal(patched(config, { language: null }, optionKeys, 'options'), config);

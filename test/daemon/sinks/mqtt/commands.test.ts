@@ -178,6 +178,9 @@ test('five thousand hostile messages: none throws, and only a live ON or OFF mut
     const retained = random() < 0.3;
     const topic = pick([
       topics.muteSet,
+      topics.languageSet,
+      topics.microphoneSet,
+      `${topics.request}options`,
       `${topics.request}ping`,
       `${topics.request}${bytes.toString('latin1')}`,
     ]);
@@ -185,6 +188,11 @@ test('five thousand hostile messages: none throws, and only a live ON or OFF mut
     if (command.type === 'mute') {
       assert.is(retained, false);
       assert.match(payload.toString('latin1').trim(), /^(on|off)$/i);
+    }
+    if (command.type === 'set') {
+      assert.is(retained, false);
+      assert.not.match(command.value, /\p{C}/u);
+      assert.ok(command.value.length > 0 && command.value.length <= 1024);
     }
     if (command.type === 'request') {
       assert.is(retained, false);
