@@ -10,7 +10,6 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, isIP } from 'node:net';
 import { ByteReader } from './capture/bytes.ts';
-import { deferred } from './deferred.ts';
 import type { DetectSpeech } from './events.ts';
 import { Fault, toFault } from './faults.ts';
 import { type Client, ClientGone, converse, type Services } from './wyoming/conversation.ts';
@@ -108,7 +107,10 @@ export async function wyomingServer(options: WyomingOptions): Promise<WyomingSer
     );
   });
   // accept may fail when the process has no file descriptors left: that passes, and hearing goes on
-  server.on('error', (error) => onTrouble(toFault(error), host));
+  server.on('error', ({ message }) => {
+    const hint = 'if it stays so, something here opens files or connections and does not close them';
+    onTrouble(new Fault('WYOMING_UNAVAILABLE', `no client can be taken: ${message}`, hint), host);
+  });
 
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -136,10 +138,6 @@ function clientOf(
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, stopping]);
-  const left = deferred<never>();
-  const leave = (): void => left.reject(new ClientGone());
-  if (signal.aborted) leave();
-  else signal.addEventListener('abort', leave, { once: true });
   const bytes = new ByteReader(socket.iterator({ destroyOnReturn: false }));
 
   async function read() {
@@ -157,19 +155,22 @@ function clientOf(
     send(type, data = {}) {
       if (socket.writable) socket.write(encodeEvent(type, data));
     },
-    async next() {
-      const late = deferred<never>();
-      const timer = setTimeout(() => {
-        late.reject(requestInvalid(`an event comes within ${idleMs / 1000} s, got none, or half of one`));
-      }, idleMs);
-      const event = read();
-      event.catch(() => undefined);
-      try {
-        return await Promise.race([event, late.promise, left.promise]);
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    // no race of promises: one that stays open for as long as the client is here would keep every event until then
+    next: () =>
+      new Promise((resolve, reject) => {
+        const leave = (): void => reject(new ClientGone());
+        const late = (): void =>
+          reject(requestInvalid(`an event comes within ${idleMs / 1000} s, got none, or half of one`));
+        const timer = setTimeout(late, idleMs);
+        signal.addEventListener('abort', leave, { once: true });
+        if (signal.aborted) leave();
+        void read()
+          .then(resolve, reject)
+          .finally(() => {
+            clearTimeout(timer);
+            signal.removeEventListener('abort', leave);
+          });
+      }),
   };
   return { client, letGo: () => bytes.close() };
 }

@@ -106,20 +106,24 @@ async function transcribe(
   };
   if (first.type !== 'audio-stop') {
     const format = audioFormatOf(first.data);
-    await services.withDetector((detectSpeech) =>
+    // what listens for the end of this sound must not do so until the client leaves
+    const over = new AbortController();
+    const signal = AbortSignal.any([client.signal, over.signal]);
+    const hearing = services.withDetector((detectSpeech) =>
       transcribeSound<Recognition>({
         chunks: resampled(soundOf(first, format, client, services), format.sampleRateHz, sampleRateHz),
         detectSpeech,
         framesAtOnce,
         segmenter: services.createSegmenter(),
         recognize: (segment) =>
-          services.recognize(asked === undefined ? segment : { ...segment, language: asked }, client.signal),
+          services.recognize(asked === undefined ? segment : { ...segment, language: asked }, signal),
         take: (_, recognition) => take(recognition),
         onHeard: () => undefined,
         aheadS: 0,
-        signal: client.signal,
+        signal,
       }),
     );
+    await hearing.finally(() => over.abort());
   }
   if (client.signal.aborted) throw new ClientGone();
   const language = heardLanguage ?? (asked === 'auto' ? undefined : asked);

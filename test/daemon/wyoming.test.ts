@@ -1,5 +1,7 @@
 /** The Wyoming server over real sockets, with the real detector and, where words matter, the real recognizer. */
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openSound } from '../../daemon/capture/sound.ts';
@@ -397,6 +399,27 @@ test('who asks and does not read waits, and nothing is piled up for it', async (
     return stands;
   });
   assert.ok(before > 10_000_000, `${before} of 30 MB wait on the client's side`);
+  client.close();
+  await server.close();
+});
+
+test('a client that stays and sends for long leaves nothing behind of what it sent', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { server, port } = await wyomingRig();
+  const client = await wyomingClient(port);
+  const payload = Buffer.alloc(1024 * 1024);
+  const sendMany = async (): Promise<number> => {
+    for (let i = 0; i < 40; i++) client.send('audio-of-another-kind', {}, payload);
+    client.send('ping');
+    await client.next('pong');
+    await client.transcribe(s16Of(lights));
+    collect();
+    return process.memoryUsage().arrayBuffers / 1e6;
+  };
+  const beforeMb = await sendMany();
+  const grownMb = (await sendMany()) - beforeMb;
+  assert.ok(grownMb < 10, `grown by ${grownMb} MB of 40`);
   client.close();
   await server.close();
 });

@@ -119,10 +119,15 @@ const test = suite('hostile Wyoming');
 
 test('nothing that is sent to the Wyoming server stops it or makes it grow', async () => {
   let recognised = 0;
+  // not the faults themselves: they hold on to what they were made of
+  const troubles = new Map<string, string>();
   const rig = await wyomingRig({
     maxClients: 8,
     idleMs: 50,
     mostAudioS: 5,
+    onTrouble: ({ code, message, cause }) => {
+      troubles.set(code, cause instanceof Error ? String(cause.stack) : message);
+    },
     async recognize({ samples, language }, signal) {
       assert.ok(samples.length <= 28 * 16_000 && samples.every((sample) => Math.abs(sample) <= 1));
       recognised++;
@@ -149,9 +154,8 @@ test('nothing that is sent to the Wyoming server stops it or makes it grow', asy
   await Promise.all(Array.from({ length: 12 }, attack));
   assert.ok(sent > 50, `only ${sent} connections were made`);
   const known = ['WYOMING_REQUEST_INVALID', 'WYOMING_BUSY', 'MODEL_UNSUPPORTED', 'MODEL_MISSING'];
-  const unknown = rig.troubles.filter(({ code }) => !known.includes(code));
   assert.equal(
-    unknown.map(({ message, cause }) => (cause instanceof Error ? cause.stack : message)),
+    [...troubles].filter(([code]) => !known.includes(code)),
     [],
   );
   assert.ok(recognised > 0, 'no sound was recognised');
