@@ -38,7 +38,9 @@ export const matrixRoles = [
 /** Half of the model a role belongs to: its matrices are large products, or read for one token at a time. */
 export const modelParts = ['encoder', 'decoder'] as const;
 
-function partOf(role: string): string {
+/** Of a role; a part is its own. */
+export function partOf(role: string): string {
+  if (modelParts.some((part) => part === role)) return role;
   return role.startsWith('decoder.') || role === 'head' || role === 'embedding' ? 'decoder' : 'encoder';
 }
 

@@ -2,7 +2,7 @@
 import type { FusedOptions } from './fused.ts';
 import type { LayerSelection } from './layers.ts';
 import { checkAttentionWindow } from './local-attention.ts';
-import { checkWeightOptions } from './matrix.ts';
+import { checkWeightOptions, partOf } from './matrix.ts';
 import { type CpuProfile, mayBeRewritten, weightsFor } from './profiles.ts';
 
 /** Everything that decides what the graphs of a checkpoint are. */
@@ -28,12 +28,13 @@ export function completeOptions(options: CompileOptions, modelWidth: number): Co
   const usual = weightsFor(profile, modelWidth);
   const rewritable = options.rewritable ?? mayBeRewritten(profile, modelWidth);
   const { attentionWindow, keepEncoderLayers, keepDecoderLayers } = options;
-  // a format asked for is meant for everything; exceptions come on top of what is usual
-  const exceptions =
-    options.weights === undefined ? { ...usual.exceptions, ...options.exceptions } : options.exceptions;
+  // a format asked for is meant for everything, that of a part for all of the part; exceptions come on top of what is usual
+  const { exceptions: asked = {} } = options;
+  const left = Object.entries(usual.exceptions).filter(([name]) => asked[partOf(name)] === undefined);
+  const exceptions = options.weights === undefined ? { ...Object.fromEntries(left), ...asked } : asked;
   return {
     weights: options.weights ?? usual.weights,
-    exceptions: Object.fromEntries(Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))),
+    exceptions: Object.fromEntries(Object.entries(exceptions).sort(([a], [b]) => (a < b ? -1 : 1))),
     inspect: options.inspect ?? false,
     ...(rewritable ? { rewritable } : {}),
     ...(options.alignment === true ? { alignment: true } : {}),

@@ -27,6 +27,10 @@ const formats: Readonly<Record<string, WeightOptions>> = {
   int8: { weights: 'int8', exceptions: {} },
   'int8, head int4': { weights: 'int8', exceptions: { head: 'int4' } },
   'int8, decoder int4': { weights: 'int8', exceptions: { decoder: 'int4' } },
+  'int8, decoder int4, head int4-128': {
+    weights: 'int8',
+    exceptions: { decoder: 'int4', head: 'int4-128' },
+  },
   'int8, decoder int4-128': { weights: 'int8', exceptions: { decoder: 'int4-128' } },
   'encoder int4 too': { weights: 'int4', exceptions: {} },
 };

@@ -67,6 +67,7 @@ command('a folder is compiled to another, with a bar and a report', async () => 
     inspect: false,
     attentionWindow: 256,
     keepEncoderLayers: [0, 2],
+    rewritable: true,
   });
   assert.is(shape.encoderLayers, 2);
   assert.match(progress, /compiling \[[#.]{20}\]/);

@@ -22,7 +22,7 @@ profiles('without dot product everything is int8', () => {
 profiles('with it, what is read for one token at a time has 4 bits, but what is looked up', () => {
   for (const profile of cpuProfiles.filter((profile) => profile !== 'no-dot-product')) {
     const weights = weightsFor(profile, tiny);
-    const fourBits = matrixRoles.filter((role) => formatOf(role, weights) === 'int4');
+    const fourBits = matrixRoles.filter((role) => formatOf(role, weights).startsWith('int4'));
     assert.equal(
       fourBits.filter((role) => role !== 'embedding'),
       [
@@ -37,6 +37,7 @@ profiles('with it, what is read for one token at a time has 4 bits, but what is 
     );
     assert.is(formatOf('cross.keys_values', weights), 'int8', 'its input has many rows');
     assert.is(formatOf('decoder.1.down', weights), 'int4');
+    assert.is(formatOf('head', weights), 'int4-128');
   }
 });
 
@@ -82,13 +83,17 @@ profiles('a wide model is compiled for the processor, unless told what to be', (
   const int4 = compile(dir, at('b'), { profile: 'dot-product' }).model;
   assert.is(int8.options.weights, 'int8');
   assert.equal(int8.options.exceptions, {});
-  assert.equal(int4.options.exceptions, { decoder: 'int4' });
+  assert.equal(int4.options.exceptions, { decoder: 'int4', head: 'int4-128' });
   const size = (model: typeof int4) => model.files['decoder.bin']?.bytes as number;
   assert.ok(size(int4) < 0.8 * size(int8), `${size(int4)} of ${size(int8)}`);
   const told = compile(dir, at('c'), { profile: 'dot-product', weights: 'int8' }).model;
   assert.is(told.key, int8.key);
   const partly = compile(dir, at('d'), { profile: 'dot-product', exceptions: { head: 'int8' } }).model;
   assert.equal(partly.options.exceptions, { decoder: 'int4', head: 'int8' });
+  const whole = completeOptions({ profile: 'dot-product', exceptions: { decoder: 'int8' } }, tiny);
+  assert.equal(whole.exceptions, { decoder: 'int8' }, 'the head is part of the decoder');
+  const other = completeOptions({ profile: 'dot-product', exceptions: { encoder: 'fp32' } }, tiny);
+  assert.equal(other.exceptions, { decoder: 'int4', encoder: 'fp32', head: 'int4-128' });
 });
 
 profiles.run();
