@@ -202,7 +202,8 @@ export type DaemonEvent =
   | { readonly type: 'level'; readonly levelDbfs: number; readonly atMs: number }
   | {
       readonly type: 'recognizer';
-      readonly state: 'loading' | 'ready' | 'busy' | 'restarting' | 'closed';
+      /** `unloaded`: nobody has spoken for long, and the next who does has it loaded again. */
+      readonly state: 'loading' | 'ready' | 'busy' | 'restarting' | 'unloaded' | 'closed';
     }
   /** Which provider was asked for, which one works, and why they differ. */
   | {

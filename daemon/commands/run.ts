@@ -140,6 +140,7 @@ export async function run(
     deadlineMs: config.recognizer.deadlineMs,
     loadDeadlineMs: config.recognizer.loadDeadlineMs,
     attempts: config.recognizer.attempts,
+    unloadAfterMs: config.recognizer.unloadAfterS > 0 ? config.recognizer.unloadAfterS * 1000 : undefined,
     spare: recognizerProcess,
   });
   const controls = createControls({
@@ -248,7 +249,7 @@ export async function run(
     webhook = await openWebhook(config, { bootId, emit, log });
     if (webhook !== undefined) sinks.push(webhook.sink);
     webhook?.outbox.announce();
-    sinks.push(lookAroundWith(controls.lookAround));
+    sinks.push(lookAroundWith(controls.lookAround), wakenBySpeech(recognizer.wake));
     const card = cardInUse(controls.config, (now) => setupOf(now).modelDir);
     wyoming = await openWyomingServer(controls.config, {
       context,
@@ -371,6 +372,17 @@ function lookAroundWith(lookAround: () => Promise<void>): Sink {
     name: 'look around',
     publish(event) {
       if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
+    },
+    close: async () => ({ undelivered: 0 }),
+  };
+}
+
+/** By the time they have said it, the model is loaded. */
+function wakenBySpeech(wake: () => void): Sink {
+  return {
+    name: 'waken',
+    publish(event) {
+      if (event.type === 'speech-started') wake();
     },
     close: async () => ({ undelivered: 0 }),
   };

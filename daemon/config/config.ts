@@ -39,6 +39,8 @@ export type Config = {
     readonly deadlineMs: number;
     readonly loadDeadlineMs: number;
     readonly attempts: number;
+    /** 0: never. */
+    readonly unloadAfterS: number;
     readonly eager: boolean;
   };
   readonly partials: { readonly enabled: boolean; readonly intervalMs: number };

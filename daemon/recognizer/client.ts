@@ -29,6 +29,8 @@ export type RecognizerOptions = {
   readonly backoff?: { readonly firstMs: number; readonly mostMs: number };
   /** A process that was started in advance, to be the first one. */
   readonly spare?: ChildProcess | undefined;
+  /** When nothing was asked for so long the process ends, until `wake` or the next utterance. Left out: never. */
+  readonly unloadAfterMs?: number | undefined;
 };
 
 type Trial = { readonly setup: RecognizerSetup; readonly answer: Deferred<LoadedModel> };
@@ -48,6 +50,8 @@ export type SupervisedRecognizer = Recognizer & {
    * with the fault if the new one cannot be loaded; the old one is loaded again then.
    */
   readonly load: (setup: RecognizerSetup) => Promise<LoadedModel>;
+  /** Loads the model again if it was unloaded: somebody speaks, and is going to ask. */
+  readonly wake: () => void;
   /** The process id while there is one: for memory readings, and for tests that kill it. */
   readonly pid: () => number | undefined;
 };
@@ -79,6 +83,9 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
   let hurry = new AbortController();
   /** Starts since a segment last came out well: what the back-off grows with. */
   let failuresInARow = 0;
+  /** While the model is unloaded, or about to be: resolves when it is wanted again. */
+  let rest: Deferred<void> | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
 
   let { spare } = options;
   function nextProcess(): ChildProcess {
@@ -118,12 +125,20 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
           emit({ type: 'recognizer', state: 'ready' });
           ready = started;
           askable.resolve(started);
+          restLater();
         }
       } catch {
         // how it ended is told by `lost`, below
       }
       const fault = await started.lost;
       if (closing.signal.aborted) break;
+      if (rest !== undefined) {
+        emit({ type: 'recognizer', state: 'unloaded' });
+        await rest.promise;
+        rest = undefined;
+        isPlanned = true;
+        continue;
+      }
       if (trial !== undefined) {
         // it was ended to make room for another model, or is the other one and could not be loaded
         isPlanned = true;
@@ -158,6 +173,7 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
 
   async function ask(utterance: Utterance): Promise<Recognition> {
     for (let attempt = 1; ; attempt++) {
+      rest?.resolve();
       const asked = await askable.promise;
       emit({ type: 'recognizer', state: 'busy' });
       try {
@@ -194,14 +210,36 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     hurry.abort();
     hurry = new AbortController();
     await child?.close();
+    rest?.resolve();
     return asked.answer.promise;
+  }
+
+  async function unload(): Promise<void> {
+    if (ready === undefined || closing.signal.aborted) return;
+    rest = deferred();
+    await child?.close();
   }
 
   let lastAnswer: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(idleTimer);
     const answer = lastAnswer.then(work);
-    lastAnswer = answer.catch(() => undefined);
+    const done = answer.then(
+      () => undefined,
+      () => undefined,
+    );
+    lastAnswer = done;
+    void done.then(() => {
+      if (lastAnswer === done && ready !== undefined) restLater();
+    });
     return answer;
+  }
+
+  /** From when it was loaded, somebody spoke, or all that was asked had been answered. */
+  function restLater(): void {
+    clearTimeout(idleTimer);
+    if (options.unloadAfterMs === undefined || closing.signal.aborted) return;
+    idleTimer = setTimeout(() => void inTurn(unload), options.unloadAfterMs).unref();
   }
 
   return {
@@ -209,6 +247,10 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     trialFailed: trialFailed.promise,
     model: () => model,
     pid: () => child?.pid,
+    wake() {
+      rest?.resolve();
+      if (ready !== undefined) restLater();
+    },
     adjust(settings) {
       setup = { ...setup, ...settings };
       child?.adjust(settings);
@@ -219,6 +261,8 @@ export function startRecognizer(options: RecognizerOptions): SupervisedRecognize
     async close() {
       const isFirst = !closing.signal.aborted;
       closing.abort();
+      clearTimeout(idleTimer);
+      rest?.resolve();
       await child?.close();
       await running;
       if (isFirst) emit({ type: 'recognizer', state: 'closed' });

@@ -66,6 +66,46 @@ function isAlive(pid: number): boolean {
   }
 }
 
+recognizer('a model that nobody needs is unloaded, and loaded again by whoever speaks or asks', async () => {
+  const { recognizer: started, events, faults } = start({ unloadAfterMs: 300 });
+  const states = () => events.flatMap((event) => (event.type === 'recognizer' ? [event.state] : []));
+  const unloaded = (times: number) =>
+    eventually('unloaded', () => states().filter((state) => state === 'unloaded').length === times);
+  await started.loaded;
+  const first = started.pid() ?? 0;
+  assert.ok(first > 0);
+  await unloaded(1);
+  assert.not(isAlive(first), 'its memory is free');
+  assert.is(started.pid(), undefined);
+
+  const asked = [started.transcribe(segment('a')), started.transcribe(segment('b'))];
+  assert.equal(
+    (await Promise.all(asked)).map(({ text }) => text),
+    [words, words],
+  );
+  await unloaded(2);
+  started.wake();
+  await eventually('ready', () => states().at(-1) === 'ready');
+  await unloaded(3);
+  // settings that change meanwhile count for the next start
+  started.adjust({ language: 'en', task: 'transcribe' });
+  const { text } = await started.transcribe(segment('c'));
+  assert.is(text, words);
+  assert.equal(faults(), []);
+  assert.not(states().includes('restarting'));
+  await started.close();
+  assert.is(states().at(-1), 'closed');
+});
+
+recognizer('it is closed while its model is unloaded', async () => {
+  const { recognizer: started, events } = start({ unloadAfterMs: 1 });
+  await eventually('unloaded', () =>
+    events.some((event) => event.type === 'recognizer' && event.state === 'unloaded'),
+  );
+  await started.close();
+  assert.is(started.pid(), undefined);
+});
+
 recognizer('answers in order, and ends with its child', async () => {
   const { recognizer: started, events } = start();
   const answers = await Promise.all([started.transcribe(segment('a')), started.transcribe(segment('b'))]);

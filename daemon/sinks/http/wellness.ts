@@ -63,6 +63,7 @@ function recognizerTrouble(state: State<'recognizer'> | undefined): string | und
   switch (state) {
     case 'ready':
     case 'busy':
+    case 'unloaded':
       return undefined;
     case 'restarting':
       return 'is being restarted';

@@ -87,6 +87,7 @@ const shape: Shape<Config> = {
     deadlineMs: 'number',
     loadDeadlineMs: 'number',
     attempts: 'number',
+    unloadAfterS: 'number',
     eager: 'boolean',
   },
   partials: { enabled: 'boolean', intervalMs: 'number' },
