@@ -12,7 +12,7 @@ import { createServer, isIP } from 'node:net';
 import { ByteReader } from './capture/bytes.ts';
 import type { DetectSpeech } from './events.ts';
 import { Fault, toFault } from './faults.ts';
-import { type Client, ClientGone, converse, type Services } from './wyoming/conversation.ts';
+import { type Client, ClientGone, converse, otherThings, type Services } from './wyoming/conversation.ts';
 import { encodeEvent, readEvent, requestInvalid } from './wyoming/event.ts';
 import { isNeighbour } from './wyoming/neighbour.ts';
 
@@ -30,7 +30,6 @@ export type WyomingOptions = Omit<Services, 'withDetector' | 'mostAudioS'> & {
 };
 
 export type WyomingServer = {
-  readonly host: string;
   readonly port: number;
   readonly url: string;
   /** Sends every client away and frees the port. */
@@ -115,7 +114,6 @@ export async function wyomingServer(options: WyomingOptions): Promise<WyomingSer
   const { port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
   return {
-    host,
     port,
     url: `tcp://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
     close() {
@@ -143,6 +141,7 @@ function clientOf(
   async function read() {
     // who sends questions and does not read answers waits until it does
     if (socket.writableNeedDrain) await new Promise((resolve) => socket.once('drain', resolve));
+    await otherThings();
     const event = await readEvent(bytes).catch((error: unknown) => {
       throw error instanceof Fault ? error : new ClientGone();
     });

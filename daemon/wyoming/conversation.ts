@@ -44,6 +44,12 @@ export type Services = {
 /** 256 ms: a pause that ends a segment is noticed about as early as with a microphone. */
 const framesAtOnce = 8;
 
+/** A payload is made into samples in parts, half a second as a rule: as samples at 16 kHz it may be 16 times as long. */
+const pieceBytes = 16 * 1024;
+
+/** Lets everything else have a turn. Work of a client that is there already would hold up hearing otherwise. */
+export const otherThings = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 type Request = { readonly language: string | undefined; readonly model: string | undefined };
 
 const anything: Request = { language: undefined, model: undefined };
@@ -152,12 +158,15 @@ async function* soundOf(
       throw requestInvalid('sound keeps its rate, width and channels until it ends, got others');
     }
     if (event.type === 'audio-start') continue;
-    const samples = decode(event.payload);
-    leftSamples -= samples.length;
-    if (leftSamples < 0) {
-      throw requestInvalid(`sound of at most ${services.mostAudioS} s is taken at a time, got more`);
+    for (let at = 0; at < event.payload.length; at += pieceBytes) {
+      const samples = decode(event.payload.subarray(at, at + pieceBytes));
+      leftSamples -= samples.length;
+      if (leftSamples < 0) {
+        throw requestInvalid(`sound of at most ${services.mostAudioS} s is taken at a time, got more`);
+      }
+      await otherThings();
+      yield samples;
     }
-    yield samples;
   }
 }
 
