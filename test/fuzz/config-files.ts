@@ -80,7 +80,9 @@ export function configFiles(random: () => number): () => ConfigFile {
   /** Well-formed more often than not: sections and keys with odd values. */
   function nearlyRight(): string {
     const lines: string[] = [];
-    for (let i = 0; i < 1 + below(8); i++) {
+    // now and then none at all: a configuration, whatever else there is
+    const count = below(8);
+    for (let i = 0; i < count; i++) {
       const { path: at } = oneOf(leaves);
       const value = oneOf(scalars);
       lines.push(

@@ -31,7 +31,7 @@ async function open(listen: string, models: () => LoadedModel = () => loaded) {
   const config = loadConfig({ environment: { HARKD_WYOMING_LISTEN: listen, HOME: '/nonexistent' } });
   const server = await openWyomingServer(() => config, {
     context: { version: '1.2.3', packageDir },
-    modelDirOf: () => modelDir,
+    card: () => embedded,
     recognizer: { loaded: Promise.resolve(loaded), model: models },
     recognize: async ({ language }) => ({ text: `in ${language}`, language }) as Recognition,
     log: (level, message) => void said.push({ level, message }),
