@@ -5,6 +5,8 @@
 import { type Choices, type ChoicesFile, chosen, stillChosen, withChoices } from './choices.ts';
 import type { Config } from './config/config.ts';
 import { differences, type Effect, effectOf, liveKeys, merged, optionKeys, patched } from './config/live.ts';
+import { leaves } from './config/schema.ts';
+import { pick } from './config/tree.ts';
 import type { Offered, Settings } from './events.ts';
 import { Fault, toFault } from './faults.ts';
 import type { SupervisedRecognizer } from './recognizer/client.ts';
@@ -34,6 +36,8 @@ export type ControlsOptions = Pick<Beginning, 'config' | 'choices'> & {
   readonly microphones: () => Promise<readonly string[]>;
   /** Told after every change of what is set, or of what could be. */
   readonly onChange: (settings: Settings) => void;
+  /** Both are for the log. */
+  readonly tell: (message: string) => void;
   readonly warn: (message: string, hint: string) => void;
 };
 
@@ -127,6 +131,7 @@ export function createControls(options: ControlsOptions): Controls {
       changedMicrophone = new AbortController();
       before.abort();
     }
+    options.tell(`changed: ${described(config, changed)}`);
     options.onChange(settings());
     return changed;
   }
@@ -218,6 +223,15 @@ export function createControls(options: ControlsOptions): Controls {
         return { changed, restartRequired: differences(merged(startedWith, read, live), read) };
       }),
   };
+}
+
+/** `language de, vad.threshold 0.6, keyTerms`: lists are long, and may be private. */
+function described(config: Config, keys: readonly string[]): string {
+  const words = leaves.flatMap(({ key, path }) => {
+    const value = pick(config, path);
+    return keys.includes(key) ? [typeof value === 'object' ? key : `${key} ${value}`] : [];
+  });
+  return words.join(', ');
 }
 
 function requireKnown(

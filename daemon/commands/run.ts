@@ -149,6 +149,7 @@ export async function run(
     models: () => modelNames(context.environment),
     microphones: () => knownPcms(context.environment),
     onChange: (settings) => emit({ type: 'settings', ...settings }),
+    tell: (message) => log('info', message),
   });
   const machine = watchMachine({
     pids: () => [process.pid, recognizer.pid()].filter((pid) => pid !== undefined),

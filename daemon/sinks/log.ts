@@ -124,8 +124,9 @@ export function logSink(write: WriteLog, nowMs: () => number = () => performance
         write('debug', `reply to ${event.reply.id}: ${event.reply.text ?? 'no text'}`, fields(event));
         return;
       case 'settings':
+        // who changes them says what has changed
         write(
-          'info',
+          'debug',
           `set: language ${event.language}, model ${event.model}, microphone ${event.microphone}`,
           fields(event),
         );

@@ -25,6 +25,7 @@ const loaded: LoadedModel = {
 
 function rig(environment: Record<string, string> = {}, before: Choices = {}) {
   const told: string[] = [];
+  const logged: string[] = [];
   const adjusted: UtteranceSettings[] = [];
   const loads: { readonly setup: RecognizerSetup; readonly answer: Deferred<LoadedModel> }[] = [];
   const trialFailed = deferred<Fault>();
@@ -68,9 +69,10 @@ function rig(environment: Record<string, string> = {}, before: Choices = {}) {
     },
     models: () => around.models,
     microphones: async () => around.microphones,
+    tell: (message) => logged.push(message),
     onChange: ({ language, model, microphone }) => told.push(`${language} ${model} ${microphone}`),
   });
-  return { controls, told, adjusted, loads, trialFailed, kept, files, around, beginning };
+  return { controls, told, logged, adjusted, loads, trialFailed, kept, files, around, beginning };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -138,7 +140,7 @@ test('a microphone that is known ends the stretch of listening; others and confi
 });
 
 test('reload takes what was changed in the file, keeps other choices, and names what needs a restart', async () => {
-  const { controls, files, kept, loads } = rig();
+  const { controls, files, kept, loads, logged } = rig();
   await controls.change({ vad: { threshold: 0.6, hangoverMs: 300 } });
   files.config = configOf({ HARKD_VAD_THRESHOLD: '0.7', HARKD_LOG_LEVEL: 'debug', HARKD_MODEL: 'tiny' });
   const reloading = controls.reload();
@@ -146,6 +148,10 @@ test('reload takes what was changed in the file, keeps other choices, and names 
   loads[0]?.answer.resolve(loaded);
   const { changed, restartRequired } = await reloading;
   assert.equal(changed, ['model', 'vad.threshold']);
+  assert.equal(logged, [
+    'changed: vad.threshold 0.6, vad.hangoverMs 300',
+    'changed: model tiny, vad.threshold 0.7',
+  ]);
   assert.equal(restartRequired, ['log.level']);
   assert.equal([controls.config().log.level, controls.config().vad.hangoverMs], ['info', 300]);
   assert.equal(Object.keys(kept.choices), ['vad.hangoverMs']);
