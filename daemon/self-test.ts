@@ -25,7 +25,7 @@ export type SelfTest = {
 };
 
 export type SelfTestOptions = {
-  /** What is recognised, and what is said in it, in English: every Whisper knows that, whatever is set. */
+  /** What is recognised, and what is said in it, in English: nearly every Whisper knows that, whatever is set. */
   readonly recording: { readonly file: string; readonly text: string };
   readonly recognizer: Pick<Recognizer, 'transcribe'>;
   readonly status: () => Status;

@@ -56,7 +56,10 @@ test('language and options change while it runs, survive it, and yield to the co
   assert.is(wrong.data['code'], 'CONFIG_INVALID');
   for (const word of ['vad.threshold', 'endThreshold', 'site']) assert.match(wrong.error ?? '', word);
   assert.equal((await ask(world, 'options')).data, answer.data, 'all or nothing');
+  const partials = () => world.listener.on(`${base}/transcript/partial`).length;
+  const before = partials();
   assert.is((await hears(world, first)).text, words);
+  assert.is(partials(), before, 'there are none any more');
   assert.is(await first.stop(), 0);
 
   const second = await start(world);

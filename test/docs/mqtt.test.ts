@@ -5,6 +5,8 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tlsFileProblems } from '../../daemon/broker-access.ts';
+import { requestsFor } from '../../daemon/commands/requests.ts';
+import { optionKeys } from '../../daemon/config/live.ts';
 import type { EventMessage } from '../../daemon/mqtt-contract.ts';
 import { discoveryTopicOf, topicsOf } from '../../daemon/mqtt-contract.ts';
 import { publicationsFor } from '../../daemon/sinks/mqtt/publications.ts';
@@ -81,6 +83,29 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
 test('the announcement to Home Assistant has its row', () => {
   const [row] = tableAfter('## Home Assistant');
   assert.is(row?.[0], `\`${discoveryTopicOf('homeassistant', 'harkd/kitchen')}\``);
+});
+
+test('every command has its row, and every option its name', () => {
+  const nothing = () => ({}) as never;
+  const requests = requestsFor({
+    controls: nothing(),
+    isSupervised: false,
+    restart: nothing,
+    selfTest: nothing,
+    info: nothing,
+    health: nothing,
+    faults: nothing,
+  });
+  assert.equal(
+    tableAfter('### request and response').map(([command]) => command),
+    ['ping', ...Object.keys(requests)].map((name) => `\`${name}\``).sort(),
+  );
+  const [sentence = ''] = /^\*\*options\*\* are keys[\s\S]*?\n\n/m.exec(doc) ?? [];
+  const sections = new Set(optionKeys.map((key) => /^(vad|partials)\./.exec(key)?.[1] ?? key));
+  assert.equal(
+    [...sentence.matchAll(/`([a-zA-Z.]+)`/g)].map(([, name]) => name).sort(),
+    [...sections].sort(),
+  );
 });
 
 test('every type of event has its row, and no other', () => {
