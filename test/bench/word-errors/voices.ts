@@ -36,7 +36,7 @@ export const engines: readonly Engine[] = [espeak, flite];
 export type Voice = {
   readonly engine: Engine;
   readonly voice: string;
-  /** Whether the embedded model was trained with it (models/embedded/README.md). */
+  /** Whether the embedded model was trained with it, or with the same variant of espeak-ng in some accent. */
   readonly heardInTraining: boolean;
 };
 
