@@ -119,7 +119,8 @@ export function explain(cause: Error, url: string, certificateEndsAt?: Date): Fa
     return new Fault(
       'BROKER_REFUSED',
       `what listens at ${url} does not answer as an MQTT broker: ${cause.message}`,
-      'check the port and the scheme: 1883 is mqtt, 8883 mqtts, 9001 often ws; or the broker is full',
+      // the alert of a broker that misses a certificate may be lost with the connection
+      `check the port and the scheme: 1883 is mqtt, 8883 mqtts, 9001 often ws; or the broker is full${/^(mqtts|wss):/.test(url) ? ', or wants a certificate of ours (mqtt.certFile)' : ''}`,
       options,
     );
   }

@@ -78,6 +78,12 @@ test('topic, retain, QoS and expiry are what the code sends', () => {
       expiryS === undefined ? '' : expiry.get(expiryS),
     ]),
   );
+  tableAfter('## Topics').forEach(([topic, payload], i) => {
+    if (!payload?.startsWith('JSON')) return;
+    const { contentType, userProperties } = sent[i] ?? {};
+    assert.is(contentType, 'application/json', topic);
+    assert.equal([userProperties?.['schema'], userProperties?.['bootId']], ['1', 'boot'], topic);
+  });
 });
 
 test('the announcement to Home Assistant has its row', () => {

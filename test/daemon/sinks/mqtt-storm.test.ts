@@ -11,13 +11,13 @@ import { announceSkip } from '../../skip.ts';
 const daemons = 50;
 const finalsEach = 5;
 
-/** Where all daemons connect: writes down when, and passes them on to the broker, or hangs up while that is away. */
+/** Where all daemons connect: counts them, and passes them on to the broker, or hangs up while that is away. */
 async function doorkeeper() {
-  const arrivedAtMs: number[] = [];
+  let tries = 0;
   const sockets = new Set<Socket>();
   let brokerPort: number | undefined;
   const server = createServer((near) => {
-    arrivedAtMs.push(performance.now());
+    tries += 1;
     near.on('error', () => {});
     if (brokerPort === undefined) {
       near.resetAndDestroy();
@@ -40,7 +40,7 @@ async function doorkeeper() {
   await once(server, 'listening');
   return {
     url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    arrivedAtMs,
+    tries: () => tries,
     passTo(port: number | undefined) {
       brokerPort = port;
     },
@@ -57,30 +57,51 @@ function mostWithin(windowMs: number, times: readonly number[]): number {
   return Math.max(...sorted.map((from) => sorted.filter((at) => at >= from && at < from + windowMs).length));
 }
 
+/** Answers a function that tells for how long ahead timers have been set until it is called. */
+function timersSet(): () => readonly number[] {
+  const real = globalThis.setTimeout;
+  const delaysMs: number[] = [];
+  globalThis.setTimeout = Object.assign((...args: Parameters<typeof setTimeout>) => {
+    delaysMs.push(args[1] ?? 0);
+    return real(...args);
+  }, real);
+  return () => {
+    globalThis.setTimeout = real;
+    return delaysMs;
+  };
+}
+
+const endings: (() => unknown)[] = [];
 const test = suite('daemon/sinks/mqtt, fifty of them');
+test.after(async () => {
+  for (const end of endings.reverse()) await end();
+});
 
 test('a broker that was killed is not run down by fifty daemons, has them all back soon, and gets every final', async () => {
   const first = await startMosquitto();
   const door = await doorkeeper();
+  endings.push(first.kill, door.close);
   door.passTo(first.port);
   const rigs = Array.from({ length: daemons }, (_, i) =>
     // the pauses are those of a real daemon
     rigOf(door.url, { base: `harkd/d${i}`, bootId: `boot${i}`, willDelayS: 10, retry: {} }),
   );
+  endings.push(() => Promise.all(rigs.map(({ sink }) => sink.close(500))));
   await Promise.all(rigs.map(({ online }) => online()));
 
   door.passTo(undefined);
-  const before = door.arrivedAtMs.length;
-  const killedAtMs = performance.now();
+  const before = door.tries();
+  const endListening = timersSet();
   await first.kill();
   for (const { sink } of rigs) for (let seq = 1; seq <= finalsEach; seq++) sink.publish(said(seq));
   // everybody has tried at least once, in vain
-  await eventually('tried', () => door.arrivedAtMs.length >= before + 2 * daemons);
-  const tries = door.arrivedAtMs.slice(before).map((atMs) => atMs - killedAtMs);
+  await eventually('tried', () => door.tries() >= before + 2 * daemons);
+  const firstPausesMs = endListening().filter((ms) => ms >= 250 && ms <= 500);
 
   const second = await startMosquitto({ port: first.port });
   const listener = await listenTo(second.url, 'harkd/#');
-  const arrivals = door.arrivedAtMs.length;
+  endings.push(second.kill, listener.close);
+  const arrivals = door.tries();
   door.passTo(second.port);
   const openedAtMs = performance.now();
   await Promise.all(rigs.map(({ online }) => online()));
@@ -93,22 +114,13 @@ test('a broker that was killed is not run down by fifty daemons, has them all ba
   }
   assert.ok(rigs.every(({ outbox }) => outbox.dropped() === 0));
 
-  // in step, all would be within a few milliseconds; the pauses before the first try are spread over 250 ms
-  const firstTries = tries.slice(0, daemons);
-  const crowd = mostWithin(50, firstTries);
-  assert.ok(
-    crowd < daemons * 0.7,
-    `${crowd} of ${daemons} first tries within 50 ms: ${firstTries.map(Math.round)}`,
-  );
-  assert.ok(Math.min(...tries) >= 200, `tried again after ${Math.min(...tries)} ms`);
+  // when they arrive depends on how busy this machine is, so what counts is for when they set themselves
+  assert.ok(firstPausesMs.length >= daemons, `${firstPausesMs.length} pauses`);
+  const crowd = mostWithin(50, firstPausesMs);
+  assert.ok(crowd < daemons * 0.6, `${crowd} of ${daemons} first tries are within 50 ms: ${firstPausesMs}`);
   // the broker was away for a second or two: nobody has got used to long pauses yet
   assert.ok(backAfterMs < 10_000, `all back after ${backAfterMs} ms`);
-  assert.ok(door.arrivedAtMs.length - arrivals < 2 * daemons, 'who is let in does not come again at once');
-
-  listener.close();
-  await Promise.all(rigs.map(({ sink }) => sink.close(500)));
-  door.close();
-  await second.kill();
+  assert.ok(door.tries() - arrivals < 2 * daemons, 'who is let in does not come again at once');
 });
 
 if (mosquittoMissing === undefined) test.run();
