@@ -69,8 +69,8 @@ export async function mqttClean(argv: MqttArguments, context: CommandContext): P
 
 /**
  * Lists what is retained under `base`, of its announcement to Home Assistant and of its Homie device, and after `confirm` removes it.
- * Throws `Fault` if the broker cannot be reached or refuses, and if the daemon is running: it would not say again
- * what it believes to be there.
+ * Throws `Fault` if the broker cannot be reached or refuses, and if the daemon is running: it would only say it
+ * all again.
  */
 export async function clean(options: CleanOptions): Promise<void> {
   const { base, prefix, homie, dryRun, confirm, signal, write } = options;
