@@ -291,6 +291,20 @@ recognizer(
   },
 );
 
+recognizer('what is changed while the model is unloaded counts when it is loaded again', async () => {
+  const { recognizer: started, events, faults } = start({ unloadAfterMs: 100 });
+  await started.loaded;
+  const unloads = () => events.filter((event) => event.type === 'recognizer' && event.state === 'unloaded');
+  await eventually('unloaded', () => unloads().length === 1);
+  started.adjust({ language: 'en', task: 'transcribe' });
+  assert.is((await faultOf(() => started.load({ ...embedded, language: 'de' }))).code, 'MODEL_UNSUPPORTED');
+  assert.is((await started.transcribe(segment('a'))).language, 'en');
+  await started.load({ ...embedded, threads: 2 });
+  assert.is((await started.transcribe(segment('b'))).text, words);
+  assert.equal(faults(), []);
+  await started.close();
+});
+
 recognizer('a trial that fails is told, and what it was to stand in for is loaded', async () => {
   const { recognizer: started, faults } = start({
     trial: { ...embedded, language: 'de' },
