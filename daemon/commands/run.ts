@@ -2,23 +2,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
-import path from 'node:path';
-import { type ModelCard, readCard } from '../../models/manifest.ts';
 import { watchMachine } from '../../providers/machine.ts';
-import type { AheadOptions } from '../ahead.ts';
 import type { EmbeddedBroker } from '../broker.ts';
 import { accessOf } from '../broker-access.ts';
-import { alsaSource } from '../capture/alsa.ts';
-import { fileSource } from '../capture/file.ts';
 import { knownPcms } from '../capture/known-pcms.ts';
-import { stdinSource } from '../capture/stdin.ts';
 import { choicesFile, choicesPathOf } from '../choices.ts';
 import { type Config, loadConfig } from '../config/config.ts';
-import { createControls, microphoneOf, takeUpChoices } from '../controls.ts';
-import type { AudioSource, Emit, Sink } from '../events.ts';
+import { createControls, takeUpChoices } from '../controls.ts';
+import type { Emit, Sink } from '../events.ts';
 import { Fault, type FaultCode } from '../faults.ts';
 import { createSegmenterFor, openVad } from '../hearing.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog } from '../log.ts';
 import { locateModel, modelNames } from '../model-location.ts';
 import { MuteSwitch } from '../mute.ts';
 import { outboxFor } from '../outbox-for.ts';
@@ -37,6 +31,15 @@ import type { WyomingServer } from '../wyoming.ts';
 import type { CommandContext } from './context.ts';
 import { keepRecord } from './keep-record.ts';
 import { requestsFor } from './requests.ts';
+import {
+  aheadBy,
+  brokerFor,
+  cardInUse,
+  lookAroundWith,
+  shippedRecording,
+  sourceFor,
+  wakenBySpeech,
+} from './run-parts.ts';
 import { openWebPage } from './web-page.ts';
 import { openWebhook, type Webhook } from './webhook.ts';
 import { openWyomingServer } from './wyoming-server.ts';
@@ -343,92 +346,3 @@ const machineFacts = {
   memoryMb: totalmem() / 1e6,
   node: process.version,
 };
-
-/** As `config` says whenever it is asked. */
-function aheadBy(config: () => Config): AheadOptions {
-  return {
-    get eager() {
-      return config().recognizer.eager;
-    },
-    get partialEveryMs() {
-      const { enabled, intervalMs } = config().partials;
-      return enabled ? intervalMs : undefined;
-    },
-  };
-}
-
-/** The card of the model in use. Read when another model is taken: later on its folder may be gone. */
-function cardInUse(config: () => Config, modelDirOf: (config: Config) => string) {
-  let read: { readonly model: string; readonly card: ModelCard | undefined } | undefined;
-  return (): ModelCard | undefined => {
-    const { model } = config();
-    if (read?.model !== model) read = { model, card: readCard(modelDirOf(config())) };
-    return read.card;
-  };
-}
-
-/** Where a microphone has come or gone, others may have, too. */
-function lookAroundWith(lookAround: () => Promise<void>): Sink {
-  return {
-    name: 'look around',
-    publish(event) {
-      if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
-    },
-    close: async () => ({ undelivered: 0 }),
-  };
-}
-
-/** By the time they have said it, the model is loaded. */
-function wakenBySpeech(wake: () => void): Sink {
-  return {
-    name: 'waken',
-    publish(event) {
-      if (event.type === 'speech-started') wake();
-    },
-    close: async () => ({ undelivered: 0 }),
-  };
-}
-
-function shippedRecording(packageDir: string) {
-  return {
-    file: path.join(packageDir, 'models/embedded/demo/lights.wav'),
-    text: 'dim the bedroom lights',
-  };
-}
-
-async function brokerFor({ mqtt }: Config, log: Log): Promise<EmbeddedBroker | undefined> {
-  if (mqtt.url !== 'embedded') return undefined;
-  const { startEmbeddedBroker } = await import('../broker.ts');
-  const broker = await startEmbeddedBroker({ port: mqtt.embeddedPort });
-  if (broker.requestedPortTaken) {
-    log('warn', `port ${mqtt.embeddedPort} is taken by another program`, {
-      hint: `if that is your broker, use it: --broker mqtt://127.0.0.1:${mqtt.embeddedPort}`,
-    });
-  }
-  log('info', `embedded broker on ${broker.url}`, { url: broker.url });
-  return broker;
-}
-
-function sourceFor(
-  config: () => Config,
-  pace: 'realtime' | 'fast',
-  { environment, stdin }: CommandContext,
-  emit: Emit,
-  log: Log,
-): AudioSource {
-  const warn = (message: string): void => log('warn', message);
-  const { source, capture } = config();
-  if (source === 'stdin') return stdinSource(stdin as AsyncIterable<Uint8Array>, { emit, warn });
-  if (source.startsWith('file:')) {
-    return fileSource(source.slice('file:'.length), { pace, emit, warn, environment });
-  }
-  return alsaSource({
-    ...capture,
-    // another one may be chosen from one stretch of listening to the next
-    get device() {
-      return microphoneOf(config());
-    },
-    emit,
-    environment,
-  });
-}
