@@ -21,7 +21,7 @@ const forceOf = (attacks: number) => ({
 const test = suite('a daemon under siege');
 
 test('nothing that comes from outside ends it, silences it or makes it grow', async () => {
-  const all = isLong ? Number(wanted) : 3000;
+  const all = isLong ? Number(wanted) : 1500;
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   const startedAtMs = performance.now();
   const result: SiegeResult = await besiege({
