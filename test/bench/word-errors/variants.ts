@@ -9,11 +9,11 @@ import { openModel } from '../../../models/whisper/open.ts';
 import type { Whisper } from '../../../models/whisper/whisper.ts';
 import { provider } from '../../../providers/cpu.ts';
 
-/** What everything else is compared with comes first, and what ships second. */
+/** What everything else is compared with comes first, what ships second, and what wide models get last. */
 const asked: Readonly<Record<string, CompileOptions>> = {
   fp32: { weights: 'fp32' },
   int8: { weights: 'int8' },
-  'int8, decoder int4': { weights: 'int8', exceptions: { decoder: 'int4' } },
+  'int8, decoder int4': { weights: 'int8', exceptions: { decoder: 'int4', head: 'int4-128' } },
 };
 
 export type Variant = {
