@@ -1,5 +1,6 @@
 /** A YAML file as a plain tree, with the line of every key: all that can be wrong with it is an answer, not a throw. */
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
+import type { Document, LineCounter } from 'yaml';
 import type { ConfigTree } from './tree.ts';
 
 export type ParsedFile = {
@@ -9,6 +10,9 @@ export type ParsedFile = {
   readonly errors: readonly { readonly line: number; readonly column: number; readonly message: string }[];
 };
 
+/** Loaded for the first file: eighty modules, a tenth of the start, for nothing where there is none. */
+const yaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
+
 /** Far more than any configuration needs; what is longer was not meant for us. */
 const maxCharacters = 1 << 20;
 
@@ -17,6 +21,7 @@ function failed(message: string, line = 1, column = 1): ParsedFile {
 }
 
 function findLine(document: Document, lines: LineCounter, path: readonly string[]): number | undefined {
+  const { isMap, isScalar } = yaml();
   let node: unknown = document.contents;
   let line: number | undefined;
   for (const name of path) {
@@ -36,6 +41,8 @@ function findLine(document: Document, lines: LineCounter, path: readonly string[
 export function parseConfigFile(text: string): ParsedFile {
   if (text.length > maxCharacters)
     return failed(`expected at most ${maxCharacters} characters, got ${text.length}`);
+  if (text === '') return { tree: {}, lineOf: () => undefined, errors: [] };
+  const { LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
   try {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
