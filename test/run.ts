@@ -1,5 +1,5 @@
 /**
- * Runs every test program under dist/test, each in its own process, two at a time.
+ * Runs every test program under dist/test, each in its own process, some at a time.
  *
  *   node dist/test/run.js              all of *.test.js
  *   node dist/test/run.js daemon/wav   only those whose path contains one of the words
@@ -14,6 +14,8 @@ import path from 'node:path';
 const testDir = import.meta.dirname;
 /** No test program may take longer; the slowest takes well under a minute on two cores. */
 const deadlineMs = 240_000;
+/** One more than two cores have hands for: what speaks at the pace of a microphone mostly waits. */
+const workers = Math.min(2, availableParallelism()) + 1;
 
 type Outcome = {
   readonly file: string;
@@ -80,7 +82,7 @@ async function worker(): Promise<void> {
     if (!outcome.ok) process.stdout.write(`${outcome.output}\n`);
   }
 }
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+await Promise.all(Array.from({ length: workers }, worker));
 
 const failedFiles = outcomes.filter((outcome) => !outcome.ok);
 const skips = outcomes.flatMap((outcome) => outcome.skips);
