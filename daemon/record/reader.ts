@@ -116,14 +116,24 @@ async function openIfThere(file: string): Promise<FileHandle | undefined> {
 /** Whole lines, a block at a time. The last one is being written as long as it has no end, and is left out. */
 async function* linesOf(handle: FileHandle): AsyncGenerator<readonly string[]> {
   const buffer = Buffer.alloc(blockBytes);
-  let rest = Buffer.alloc(0);
+  /** The beginning of a line whose end was not in the blocks before; of one that is too long, nothing. */
+  let begun: Buffer[] = [];
+  let begunBytes = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, blockBytes);
     if (bytesRead === 0) return;
-    const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+    const bytes = buffer.subarray(0, bytesRead);
     const end = bytes.lastIndexOf(10) + 1;
-    // the end of a line that was too long is no transcript either, and counts as one that is damaged
-    rest = bytes.length - end > maxLineBytes ? Buffer.alloc(0) : bytes.subarray(end);
-    if (end > 0) yield bytes.toString('utf8', 0, end - 1).split('\n');
+    if (end > 0) {
+      // the end of a line that was too long is no transcript either, and counts as one that is damaged
+      yield Buffer.concat([...begun, bytes.subarray(0, end - 1)])
+        .toString('utf8')
+        .split('\n');
+      begun = [];
+      begunBytes = 0;
+    }
+    begunBytes += bytesRead - end;
+    if (begunBytes > maxLineBytes) begun = [];
+    else if (end < bytesRead) begun.push(Buffer.from(bytes.subarray(end)));
   }
 }
