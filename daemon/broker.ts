@@ -2,12 +2,14 @@
  * A small MQTT 3.1.1 broker inside the daemon, for a machine that has none. It has no passwords and no TLS, so it
  * listens on loopback only; who wants more wants Mosquitto.
  */
+
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, isIP } from 'node:net';
 import { Duplex, Transform } from 'node:stream';
 import { Aedes } from 'aedes';
 import { isLoopback } from './address.ts';
 import { Fault } from './faults.ts';
+import { startListening } from './listening.ts';
 import { packetSizeGuard } from './packet-guard.ts';
 
 export type EmbeddedBrokerOptions = {
@@ -102,21 +104,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   });
   server.maxConnections = options.maxClients ?? 64;
 
-  const listen = (port: number) =>
-    new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-
   let requestedPortTaken = false;
   try {
-    await listen(wantedPort).catch(async (error: NodeJS.ErrnoException) => {
+    await startListening(server, wantedPort, host).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') throw error;
       requestedPortTaken = true;
-      await listen(0);
+      await startListening(server, 0, host);
     });
   } catch (cause) {
     aedes.close();

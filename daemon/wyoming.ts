@@ -7,11 +7,13 @@
  * address we listen on, addresses from outside the local network are turned away, and everything a client can make us
  * hold has a limit.
  */
+
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, isIP } from 'node:net';
 import { ByteReader } from './capture/bytes.ts';
 import type { DetectSpeech } from './events.ts';
 import { Fault, toFault } from './faults.ts';
+import { startListening } from './listening.ts';
 import { type Client, ClientGone, converse, otherThings, type Services } from './wyoming/conversation.ts';
 import { encodeEvent, readEvent, requestInvalid } from './wyoming/event.ts';
 import { isNeighbour } from './wyoming/neighbour.ts';
@@ -91,13 +93,7 @@ export async function wyomingServer(options: WyomingOptions): Promise<WyomingSer
   // some are told that there are too many; more of them are not
   server.maxConnections = 2 * maxClients;
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((cause: NodeJS.ErrnoException) => {
+  await startListening(server, options.port, host).catch((cause: NodeJS.ErrnoException) => {
     throw new Fault(
       'WYOMING_UNAVAILABLE',
       `Wyoming cannot listen on ${host}:${options.port}: ${cause.message}`,

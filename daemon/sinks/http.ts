@@ -2,6 +2,7 @@
  * Shows what is heard and how the daemon is: a captions page, a status page, server-sent events, metrics, and a
  * health check. docs/http.md is the contract. Plain node:http; nothing here is ever loaded from elsewhere.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { isLoopback } from '../address.ts';
 import type { DaemonEvent, Sink } from '../events.ts';
 import { Fault } from '../faults.ts';
+import { startListening } from '../listening.ts';
 import type { HealthMessage } from '../mqtt-contract.ts';
 import { answer, answerJson, pageHeaders, refuse } from './http/answers.ts';
 import { readAssets } from './http/assets.ts';
@@ -239,13 +241,7 @@ export async function httpSink(options: HttpSinkOptions): Promise<HttpSink> {
   server.maxConnections = (options.maxClients ?? 32) + otherConnections;
   server.on('clientError', sayClientError);
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((cause: NodeJS.ErrnoException) => {
+  await startListening(server, options.port, host).catch((cause: NodeJS.ErrnoException) => {
     stream.close();
     throw new Fault(
       'HTTP_UNAVAILABLE',
