@@ -63,7 +63,7 @@ export type PipelineOptions = {
 
 /**
  * While nobody speaks, the detector looks at so many frames together, 192 ms: the first pays for the filling of cold
- * caches (0.5 ms instead of 0.2 ms), the others do not. That speech is noticed up to 160 ms later costs nothing, since
+ * caches (0.4 ms instead of 0.2 ms), the others do not. That speech is noticed up to 160 ms later costs nothing, since
  * the pre-roll is kept; from then on, until the segment is closed, each frame is looked at when it comes.
  */
 export const framesInSilence = 6;

@@ -35,26 +35,23 @@ export function cardInUse(config: () => Config, modelDirOf: (config: Config) => 
   };
 }
 
+/** Acts on what happens, and has nothing to deliver. */
+function hearsOnly(name: string, publish: Sink['publish']): Sink {
+  return { name, publish, close: async () => ({ undelivered: 0 }) };
+}
+
 /** Where a microphone has come or gone, others may have, too. */
 export function lookAroundWith(lookAround: () => Promise<void>): Sink {
-  return {
-    name: 'look around',
-    publish(event) {
-      if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
-    },
-    close: async () => ({ undelivered: 0 }),
-  };
+  return hearsOnly('look around', (event) => {
+    if (event.type === 'microphone' && ['listening', 'lost'].includes(event.state)) void lookAround();
+  });
 }
 
 /** By the time they have said it, the model is loaded. */
 export function wakenBySpeech(wake: () => void): Sink {
-  return {
-    name: 'waken',
-    publish(event) {
-      if (event.type === 'speech-started') wake();
-    },
-    close: async () => ({ undelivered: 0 }),
-  };
+  return hearsOnly('waken', (event) => {
+    if (event.type === 'speech-started') wake();
+  });
 }
 
 /** What a self-test recognises, and what it should come to. */

@@ -10,15 +10,15 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import type { Provider, Session, Tensor } from '../../providers/provider.ts';
+import { putInPlace } from '../files.ts';
 import type { BuiltGraph } from '../graph/builder.ts';
-import { crossByLayer } from '../whisper/cross.ts';
+import { crossNames } from '../whisper/cross.ts';
 import { samplesPerAudioFrame, type WhisperShape } from '../whisper/graphs.ts';
 import { type GenerationConfig, readLanguages } from '../whisper/languages.ts';
 import { logMel } from '../whisper/mel.ts';
@@ -99,7 +99,7 @@ async function hear(
   endOfText: number,
 ): Promise<Heard> {
   const pcm: Tensor = { type: 'float32', dims: [samples.length], data: samples };
-  const cross = crossByLayer((await encoder.run({ pcm }, ['cross']))['cross'], shape);
+  const cross = await encoder.run({ pcm }, crossNames(shape));
   const cache = createSelfCache(shape, Math.min(shape.maxTextTokens, prompt.length + mostTokens)).tensors;
   const into = Object.fromEntries(Object.entries(cache).map(([name, tensor]) => [`present_${name}`, tensor]));
   const fed: number[] = [];
@@ -255,11 +255,5 @@ export function recordAgreement(compiled: OpenedModel, agreement: Agreement): vo
   const file = path.join(compiled.dir, descriptionFile);
   const description = JSON.parse(readFileSync(file, 'utf8')) as CompiledModel;
   const whole = { ...description, report: { ...description.report, agreement } };
-  const partial = `${file}.partial-${randomUUID()}`;
-  try {
-    writeFileSync(partial, `${JSON.stringify(whole, undefined, 2)}\n`, { flush: true });
-    renameSync(partial, file);
-  } finally {
-    rmSync(partial, { force: true });
-  }
+  putInPlace(file, `${JSON.stringify(whole, undefined, 2)}\n`);
 }

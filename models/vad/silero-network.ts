@@ -30,25 +30,10 @@ export type SileroNetwork = {
   readonly reset: () => void;
 };
 
-type DenseRow = (
-  x: number,
-  w: number,
-  b: number,
-  y: number,
-  inputs: number,
-  outputs: number,
-  floor: number,
-) => void;
-type DenseFourRows = (
-  x: number,
-  stride: number,
-  w: number,
-  b: number,
-  y: number,
-  inputs: number,
-  outputs: number,
-  floor: number,
-) => void;
+/** What both loops of dense.wat are told behind where their rows lie. */
+type Layer = readonly [w: number, b: number, y: number, inputs: number, outputs: number, floor: number];
+type DenseRow = (x: number, ...layer: Layer) => void;
+type DenseFourRows = (x: number, stride: number, ...layer: Layer) => void;
 
 const pageBytes = 65_536;
 const floatBytes = 4;

@@ -18,7 +18,7 @@ import { listen } from '../../daemon/pipeline.ts';
 import { SegmentQueue } from '../../daemon/queue.ts';
 import { startRecognizer } from '../../daemon/recognizer/client.ts';
 import { Segmenter } from '../../daemon/segmenter.ts';
-import { packageDir } from '../fixtures/daemon.ts';
+import { embeddedSetup, packageDir } from '../fixtures/daemon.ts';
 import { demoDir, sentencesOf } from '../fixtures/demo.ts';
 import { plotStrips } from './strips.ts';
 
@@ -62,14 +62,7 @@ function cpuMsOf(pid: number): number {
 async function measure(setting: string, ahead: AheadOptions): Promise<Measured> {
   const detectSpeech = await openVad(packageDir);
   const recognizer = startRecognizer({
-    setup: {
-      modelDir: path.join(packageDir, 'models/embedded'),
-      cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
-      provider: 'cpu',
-      threads,
-      language: undefined,
-      task: 'transcribe',
-    },
+    setup: { ...embeddedSetup, provider: 'cpu', threads },
     emit: () => undefined,
     environment: process.env,
     deadlineMs: 60_000,

@@ -7,7 +7,7 @@ import type { Architecture } from '../../models/compiler/architecture.ts';
 import { readArchitecture } from '../../models/compiler/architecture.ts';
 import { buildDecoder, buildEncoder } from '../../models/compiler/fused.ts';
 import { buildPlainDecoder, buildPlainEncoder } from '../../models/compiler/plain.ts';
-import { crossByLayer } from '../../models/whisper/cross.ts';
+import { crossNames } from '../../models/whisper/cross.ts';
 import { samplesPerAudioFrame } from '../../models/whisper/graphs.ts';
 import { logMel } from '../../models/whisper/mel.ts';
 import { createSelfCache } from '../../models/whisper/self-cache.ts';
@@ -65,7 +65,7 @@ type PlainParts = {
 };
 
 /** As a program around exported graphs does it: features outside, two decoders, arg-max over all logits outside. */
-async function runPlain({ arch, encoder, first, next, padSamples }: PlainParts, task: Task) {
+export async function runPlain({ arch, encoder, first, next, padSamples }: PlainParts, task: Task) {
   const { melBins, vocabularySize } = arch.shape;
   const startedAtMs = performance.now();
   const samples = padSamples === undefined ? task.samples : paddedTo(task.samples, padSamples);
@@ -107,7 +107,7 @@ async function runFused({ arch, encoder, decoder, padSamples }: FusedParts, task
   const startedAtMs = performance.now();
   const samples = padSamples === undefined ? task.samples : paddedTo(task.samples, padSamples);
   const pcm: Tensor = { type: 'float32', dims: [samples.length], data: samples };
-  const cross = crossByLayer((await encoder.run({ pcm }, ['cross']))['cross'], arch.shape);
+  const cross = await encoder.run({ pcm }, crossNames(arch.shape));
   const encodedAtMs = performance.now();
 
   const total = task.prompt.length + task.tokens.length;

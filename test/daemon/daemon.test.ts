@@ -8,8 +8,8 @@ import { listenTo, mosquittoMissing, startMosquitto } from '../fixtures/broker.t
 import { harkd, startDaemon } from '../fixtures/daemon.ts';
 import { base, finalsOf, household, partialsOf, sentencesOf, uniqueTexts } from '../fixtures/demo.ts';
 import { s16Of, wavOf } from '../fixtures/wav.ts';
+import { randomFrom } from '../random.ts';
 import { announceSkip } from '../skip.ts';
-import { seeded } from './score.ts';
 
 const spoken = sentencesOf('household.wav').map(({ text }) => text);
 
@@ -157,7 +157,7 @@ daemon('what the operator must mend ends the start with a code, a sentence and a
 
 daemon('a minute of silence and a minute of noise are no speech', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'harkd-quiet-'));
-  const random = seeded(7);
+  const random = randomFrom(7);
   const minute = 60 * 16_000;
   const silence = path.join(folder, 'silence.wav');
   const noise = path.join(folder, 'noise.wav');

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Segment } from '../../daemon/events.ts';
 import { defaultCapacityS, SegmentQueue } from '../../daemon/queue.ts';
-import { seeded } from './score.ts';
+import { randomFrom } from '../random.ts';
 
 const test = suite('queue');
 const never = new AbortController().signal;
@@ -133,7 +133,7 @@ test('holds two minutes unless told, and more than nothing', () => {
 
 test('whatever comes: what went in comes out once, taken or dropped, in order, and the bound holds', async () => {
   for (let seed = 1; seed <= 50; seed++) {
-    const random = seeded(seed);
+    const random = randomFrom(seed);
     const queue = new SegmentQueue(20);
     const out: number[] = [];
     let pushed = 0;

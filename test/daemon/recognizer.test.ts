@@ -1,12 +1,10 @@
 /** The supervised child process, on the embedded model: what is asked is answered, whatever happens to the child. */
-import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DaemonEvent, Segment } from '../../daemon/events.ts';
 import { type RecognizerOptions, startRecognizer } from '../../daemon/recognizer/client.ts';
-import type { RecognizerSetup } from '../../daemon/recognizer/messages.ts';
 import { faultOf } from '../faults.ts';
-import { packageDir } from '../fixtures/daemon.ts';
+import { embeddedSetup } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { smallestShape, writeRandomWhisper } from '../fixtures/random-whisper.ts';
 import { readGolden } from '../golden.ts';
@@ -30,20 +28,11 @@ function segment(id: string): Segment {
   };
 }
 
-const embedded: RecognizerSetup = {
-  modelDir: path.join(packageDir, 'models/embedded'),
-  cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
-  provider: 'auto',
-  threads: 1,
-  language: undefined,
-  task: 'transcribe',
-};
-
 function start(options: Partial<RecognizerOptions> = {}) {
   const events: DaemonEvent[] = [];
   const { setup, emit, ...rest } = options;
   const started = startRecognizer({
-    setup: { ...embedded, ...setup },
+    setup: { ...embeddedSetup, ...setup },
     emit: (event) => {
       events.push(event);
       emit?.(event);
@@ -256,14 +245,14 @@ recognizer('another model takes its turn, and a wrong one gives way to the one b
   const { recognizer: started, events, faults } = start();
   const { name } = await started.loaded;
   const first = started.pid();
-  const wrong = faultOf(() => started.load({ ...embedded, modelDir: '/nonexistent' }));
+  const wrong = faultOf(() => started.load({ ...embeddedSetup, modelDir: '/nonexistent' }));
   const waiting = started.transcribe(segment('a'));
   assert.is((await wrong).code, 'MODEL_MISSING');
   assert.is((await waiting).text, words, 'answered by the old one, which was loaded again');
   assert.is.not(started.pid(), first);
   const asked = started.transcribe(segment('b'));
   const second = started.pid();
-  const again = started.load({ ...embedded, threads: 2 });
+  const again = started.load({ ...embeddedSetup, threads: 2 });
   assert.is((await asked).text, words);
   assert.is(started.pid(), second, 'what was asked before is answered before');
   assert.is((await again).name, name);
@@ -299,9 +288,12 @@ recognizer('what is changed while the model is unloaded counts when it is loaded
   const unloads = () => events.filter((event) => event.type === 'recognizer' && event.state === 'unloaded');
   await eventually('unloaded', () => unloads().length === 1);
   started.adjust({ language: 'en', task: 'transcribe' });
-  assert.is((await faultOf(() => started.load({ ...embedded, language: 'de' }))).code, 'MODEL_UNSUPPORTED');
+  assert.is(
+    (await faultOf(() => started.load({ ...embeddedSetup, language: 'de' }))).code,
+    'MODEL_UNSUPPORTED',
+  );
   assert.is((await started.transcribe(segment('a'))).language, 'en');
-  await started.load({ ...embedded, threads: 2 });
+  await started.load({ ...embeddedSetup, threads: 2 });
   assert.is((await started.transcribe(segment('b'))).text, words);
   assert.equal(faults(), []);
   await started.close();
@@ -309,7 +301,7 @@ recognizer('what is changed while the model is unloaded counts when it is loaded
 
 recognizer('a trial that fails is told, and what it was to stand in for is loaded', async () => {
   const { recognizer: started, faults } = start({
-    trial: { ...embedded, language: 'de' },
+    trial: { ...embeddedSetup, language: 'de' },
   });
   const fault = await started.trialFailed;
   assert.is(fault.code, 'MODEL_UNSUPPORTED');
@@ -322,7 +314,7 @@ recognizer('a trial that fails is told, and what it was to stand in for is loade
 recognizer('closing while a model is loaded answers who waits for it', async () => {
   const { recognizer: started } = start();
   await started.loaded;
-  const load = faultOf(() => started.load({ ...embedded, threads: 2 }));
+  const load = faultOf(() => started.load({ ...embeddedSetup, threads: 2 }));
   const waiting = faultOf(() => started.transcribe(segment('a')));
   await started.close();
   assert.equal([(await load).code, (await waiting).code], ['RECOGNIZER_CRASHED', 'RECOGNIZER_CRASHED']);

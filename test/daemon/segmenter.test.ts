@@ -4,8 +4,9 @@ import type { Segment, Utterance } from '../../daemon/events.ts';
 import { frameSamples } from '../../daemon/events.ts';
 import type { HeardEvent, SegmenterOptions } from '../../daemon/segmenter.ts';
 import { Segmenter, segmenterDefaults } from '../../daemon/segmenter.ts';
+import { randomFrom } from '../random.ts';
 import type { ScoredFrame } from './score.ts';
-import { epochMs, score, seeded, splitAtRandom } from './score.ts';
+import { epochMs, score, splitAtRandom } from './score.ts';
 
 const test = suite('segmenter');
 
@@ -285,7 +286,7 @@ test('after a cut at the maximum length the rest is the draft of the next segmen
 test('for any sound and options: a settled draft is the next segment unless speech resumes, and asking changes nothing', () => {
   let settled = 0;
   for (let seed = 1; seed <= 200; seed++) {
-    const random = seeded(seed);
+    const random = randomFrom(seed);
     const options = { ...optionsAtRandom(random), settleMs: Math.floor(random() * 400) };
     const drawing = drawAtRandom(random);
     const frames = [...splitAtRandom(score(drawing), random)];
@@ -357,7 +358,7 @@ function optionsAtRandom(random: () => number): Required<Options> {
 
 test('for any sound and options: nothing lost, invented, doubled, out of order or too long', () => {
   for (let seed = 1; seed <= 400; seed++) {
-    const random = seeded(seed);
+    const random = randomFrom(seed);
     const options = optionsAtRandom(random);
     const drawing = drawAtRandom(random);
     const lastSamples = 1 + Math.floor(random() * frameSamples);

@@ -11,7 +11,7 @@ import { Fault } from '../../daemon/faults.ts';
 import { type SupervisedRecognizer, startRecognizer } from '../../daemon/recognizer/client.ts';
 import { shareRecognizer } from '../../daemon/recognizer/shared.ts';
 import { faultOf } from '../faults.ts';
-import { packageDir } from '../fixtures/daemon.ts';
+import { embeddedSetup } from '../fixtures/daemon.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { demoDir, sentencesOf } from '../fixtures/demo.ts';
 import { s16Of } from '../fixtures/wav.ts';
@@ -53,14 +53,7 @@ function pcmOf(samples: Float32Array, { rate, width, channels }: PcmFormat): Buf
 let recognizer: SupervisedRecognizer;
 test.before(async () => {
   recognizer = startRecognizer({
-    setup: {
-      modelDir: path.join(packageDir, 'models/embedded'),
-      cacheDirs: [path.join(packageDir, 'dist/models/embedded')],
-      provider: 'auto',
-      threads: 1,
-      language: undefined,
-      task: 'transcribe',
-    },
+    setup: embeddedSetup,
     emit: () => undefined,
     environment: process.env,
     deadlineMs: 20_000,

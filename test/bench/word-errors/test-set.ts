@@ -3,7 +3,7 @@ import type { Heard, Trial } from './heard.ts';
 import { babbleFrom, mix, type NoiseSource, pinkFrom, whiteFrom } from './noise.ts';
 import { writeSentences } from './sentences.ts';
 import type { OpenedVariant } from './variants.ts';
-import { nameOf, say, silenceSamples, type Utterance, voices } from './voices.ts';
+import { say, silenceSamples, type Utterance, voices } from './voices.ts';
 
 /** Signal-to-noise ratios in dB. */
 export const snrsDb: readonly number[] = [20, 10, 5, 0];
@@ -71,12 +71,11 @@ export async function tryAll(
   onProgress: (done: number) => void,
 ): Promise<readonly Trial[]> {
   const trials: Trial[] = [];
-  for (const [i, { text, voice }] of utterances.entries()) {
+  for (const [i, { text, voice, heardInTraining }] of utterances.entries()) {
     for (const { samples, noise } of soundsOf(utterances, i, seed)) {
       const heard: Record<string, Heard> = {};
       for (const variant of variants) heard[variant.name] = await listen(variant, samples);
-      const { heardInTraining } = voice;
-      trials.push({ utterance: i, text, voice: nameOf(voice), heardInTraining, noise, heard });
+      trials.push({ utterance: i, text, voice, heardInTraining, noise, heard });
     }
     onProgress(i + 1);
   }

@@ -1,6 +1,5 @@
 /** The choice of a token inside the graph: the likeliest, and by the rules of timestamps, as an independent reference. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TokenRules } from '../../../models/compiler/architecture.ts';
@@ -11,6 +10,7 @@ import { rulesAfter } from '../../../models/whisper/timestamp-rules.ts';
 import { provider } from '../../../providers/cpu.ts';
 import { temporaryDir, writeGraph } from '../../graph-files.ts';
 import { randomFrom } from '../../random.ts';
+import { readTimestampCases } from '../../timestamp-cases.ts';
 import { float32, int64 } from '../../whisper-graphs.ts';
 
 const choice = suite('choice of a token');
@@ -70,24 +70,8 @@ for (const size of [51_864, 51_865, 1880, 1009]) {
   });
 }
 
-type Reference = {
-  readonly endOfText: number;
-  readonly noTimestamps: number;
-  readonly firstTimestamp: number;
-  readonly suppressed: readonly number[];
-  readonly cases: readonly {
-    readonly eighths: readonly number[];
-    readonly sampled: readonly number[];
-    readonly maxInitial: number;
-    readonly last: number;
-    readonly best: number;
-    readonly logProb: number;
-  }[];
-};
-const file = path.join(import.meta.dirname, '../../../../test/golden/timestamp-rules/cases.json');
-
 choice('by the rules of timestamps, what the reference chooses', async () => {
-  const reference = JSON.parse(readFileSync(file, 'utf8')) as Reference;
+  const reference = readTimestampCases();
   const { endOfText, firstTimestamp, noTimestamps } = reference;
   const size = reference.cases[0]?.eighths.length as number;
   const timestamps = { first: firstTimestamp, none: noTimestamps };

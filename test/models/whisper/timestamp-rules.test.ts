@@ -1,27 +1,10 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { argMax, logProbAt } from '../../../models/whisper/sampling.ts';
 import { applyTimestampRules } from '../../../models/whisper/timestamp-rules.ts';
+import { readTimestampCases } from '../../timestamp-cases.ts';
 
-type Reference = {
-  readonly endOfText: number;
-  readonly noTimestamps: number;
-  readonly firstTimestamp: number;
-  readonly suppressed: readonly number[];
-  readonly cases: readonly {
-    readonly eighths: readonly number[];
-    readonly sampled: readonly number[];
-    readonly maxInitial: number;
-    readonly last: number;
-    readonly allowed: readonly number[];
-    readonly best: number;
-    readonly logProb: number;
-  }[];
-};
-const file = path.join(import.meta.dirname, '../../../../test/golden/timestamp-rules/cases.json');
-const reference = JSON.parse(readFileSync(file, 'utf8')) as Reference;
+const reference = readTimestampCases();
 const { endOfText, firstTimestamp, noTimestamps } = reference;
 
 const rules = suite('timestamp rules');

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hermesFor } from '../../../../daemon/sinks/mqtt/hermes.ts';
 import { transcriptOf } from '../../../fixtures/daemon-events.ts';
-import { seeded } from '../../score.ts';
+import { randomFrom } from '../../../random.ts';
 
 const test = suite('daemon/sinks/mqtt/hermes');
 
@@ -102,7 +102,7 @@ test('retained toggles and what is none are ignored, with a reason', () => {
 
 test('no payload makes it throw, and no reason makes it grow', () => {
   const { send, toggles } = rig();
-  const random = seeded(7);
+  const random = randomFrom(7);
   const pieces = ['"', '{', '}', 'siteId', ':', 'kitchen', 'reason', '\0', 'é', '\u{1f389}', ',', '['];
   for (let i = 0; i < 3000; i++) {
     const text = Array.from({ length: 12 }, () => pieces[Math.floor(random() * pieces.length)]).join('');
