@@ -2,7 +2,7 @@
 
 import { type Architecture, readArchitecture } from '../models/compiler/architecture.ts';
 import { buildDecoder, buildEncoder, type FusedOptions } from '../models/compiler/fused.ts';
-import { crossByLayer } from '../models/whisper/cross.ts';
+import { crossNames } from '../models/whisper/cross.ts';
 import { provider } from '../providers/cpu.ts';
 import type { Session, Tensor } from '../providers/provider.ts';
 import { writeGraph } from './graph-files.ts';
@@ -134,6 +134,6 @@ export class TeacherForced {
 /** Runs the encoder on all outputs: `cross_*`, and `log_mel` and `hidden` where the graph has them. */
 export async function encode({ arch, encoder }: FusedSessions, samples: Float32Array) {
   const outputs = await encoder.run({ pcm: float32([samples.length], samples) }, encoder.outputNames);
-  const cross = crossByLayer(outputs['cross'], arch.shape);
+  const cross = Object.fromEntries(crossNames(arch.shape).map((name) => [name, outputs[name] as Tensor]));
   return { outputs, cross };
 }

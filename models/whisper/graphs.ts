@@ -4,7 +4,8 @@
  *
  * encoder.onnx: sound in, cross-attention keys and values out, computed once an utterance.
  *   in   pcm                    float32 [samples]        mono 16 kHz, a multiple of 320, at least 640
- *   out  cross                  float32 [1, 2 L H, T, W] T = samples / 320: layer by layer, keys before values
+ *   out  cross_key_{i}          float32 [1, H, T, W]     i < L, T = samples / 320
+ *        cross_value_{i}        float32 [1, H, T, W]
  *        log_mel                float32 [1, mels, 2T]    only in graphs compiled with `inspect`
  *        hidden                 float32 [1, T, D]        only in graphs compiled with `inspect`
  *
@@ -27,7 +28,7 @@
  *                                                        last        no timestamp is later
  *        self_key_{i}           float32 [1, H, C, W]     C = capacity of the cache, at least the total after all steps
  *        self_value_{i}         float32 [1, H, C, W]
- *        cross_key_{i}          float32 [1, H, T, W]     i < L, their part of `cross`
+ *        cross_key_{i}          float32 [1, H, T, W]     as the encoder put them out
  *        cross_value_{i}        float32 [1, H, T, W]
  *   out  token                  int64   [N]              chosen after the last row of each step, N <= steps: arg-max after
  *                                                        suppression and rules

@@ -5,7 +5,7 @@ import { Fault } from '../../daemon/faults.ts';
 import type { Session, Tensor } from '../../providers/provider.ts';
 import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignment.ts';
 import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
-import { crossByLayer } from './cross.ts';
+import { crossNames } from './cross.ts';
 import { type Attempt, Decoding, type DecodingInput, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
 import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
@@ -106,8 +106,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
     requireKnown('task', task, languages.tasks);
 
     const startedAtMs = performance.now();
-    const encoded = await encoder.run({ pcm: toPcm(samples) }, ['cross']);
-    const cross = crossByLayer(encoded['cross'], shape);
+    const cross = await encoder.run({ pcm: toPcm(samples) }, crossNames(shape));
     const encodedAtMs = performance.now();
 
     const input = { decoder, shape, endOfText: special.endOfText, cross };
@@ -242,12 +241,12 @@ function encodePrevious(tokenizer: Tokenizer, text = ''): readonly number[] {
 
 function checkGraphs({ decoder, encoder, shape, tokenizer }: WhisperParts): void {
   const layers = Array.from({ length: shape.decoderLayers }, (_, i) => i);
-  const cross = layers.flatMap((i) => [`cross_key_${i}`, `cross_value_${i}`]);
+  const cross = crossNames(shape);
   const self = layers.flatMap((i) => [`self_key_${i}`, `self_value_${i}`]);
   const rules = tokenizer.special.firstTimestamp === undefined ? [] : ['timestamp_rules'];
   const control = ['steps', 'tokens', 'last_position', 'total_tokens', 'logit_rows', 'phase', ...rules];
   requireNames('encoder graph: input', encoder.inputNames, ['pcm']);
-  requireNames('encoder graph: output', encoder.outputNames, ['cross']);
+  requireNames('encoder graph: output', encoder.outputNames, cross);
   requireNames('decoder graph: input', decoder.inputNames, [...control, ...self, ...cross]);
   const present = self.map((name) => `present_${name}`);
   requireNames('decoder graph: output', decoder.outputNames, ['token', 'log_prob', 'logits', ...present]);

@@ -71,7 +71,8 @@ compiler('a compiled model is whole: it needs nothing of what it was made from',
   const opened = openCompiled(moved);
   assert.equal(
     Object.keys(opened.files).sort(),
-    readdirSync(moved).filter((name) => name !== 'compiled.json'),
+    // what was hashed is noted once the files are older than a tick of the clock
+    readdirSync(moved).filter((name) => !['compiled.json', 'verified.json'].includes(name)),
   );
   assert.ok(opened.files['tokenizer.json'] !== undefined && opened.encoderPath.startsWith(moved));
 });

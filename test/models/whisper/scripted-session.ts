@@ -4,6 +4,7 @@
  * cache tensors, from the last head of the last layer, so a cache that is fed, grown or shared wrongly shows.
  */
 import * as assert from 'uvu/assert';
+import { crossNames } from '../../../models/whisper/cross.ts';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
 import { applyTimestampRules, type TimestampRules } from '../../../models/whisper/timestamp-rules.ts';
 import type { Session, Tensor } from '../../../providers/provider.ts';
@@ -216,18 +217,19 @@ export function scriptedEncoder(shape: WhisperShape): Session & { readonly fedSa
   return {
     fedSamples,
     inputNames: ['pcm'],
-    outputNames: ['cross'],
+    outputNames: crossNames(shape),
     run: async (feeds, fetches) => {
-      assert.equal(fetches, ['cross']);
+      assert.equal(fetches, crossNames(shape));
       const pcm = feeds['pcm'] as Tensor<'float32'>;
       assert.equal(pcm.dims, [pcm.data.length]);
       assert.is(pcm.data.length % 320, 0);
       assert.ok(pcm.data.length >= 640);
       fedSamples.push(pcm.data.length);
-      const { decoderHeads, decoderLayers, headWidth } = shape;
-      const dims = [1, 2 * decoderLayers * decoderHeads, pcm.data.length / 320, headWidth];
-      const data = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
-      return { cross: { type: 'float32', dims, data } };
+      const dims = [1, shape.decoderHeads, pcm.data.length / 320, shape.headWidth];
+      const size = dims.reduce((product, dim) => product * dim, 1);
+      return Object.fromEntries(
+        fetches.map((name) => [name, { type: 'float32', dims, data: new Float32Array(size) }]),
+      );
     },
     close: async () => {},
   };

@@ -396,9 +396,13 @@ whisper('graphs of another contract, and files of different models, are refused'
     throw new Error('not refused');
   };
   const encoder = scriptedEncoder(shape);
-  const deeper = faultOf({ shape: { ...shape, decoderLayers: 2 } });
-  assert.is(deeper.code, 'MODEL_INVALID');
-  assert.match(deeper.message, 'self_key_1');
+  const deeper = { ...shape, decoderLayers: 2 };
+  const shallowEncoder = faultOf({ shape: deeper });
+  assert.is(shallowEncoder.code, 'MODEL_INVALID');
+  assert.match(shallowEncoder.message, 'cross_key_1');
+  const shallowDecoder = faultOf({ shape: deeper, encoder: scriptedEncoder(deeper) });
+  assert.is(shallowDecoder.code, 'MODEL_INVALID');
+  assert.match(shallowDecoder.message, 'self_key_1');
   const swapped = faultOf({ decoder: encoder });
   assert.match(swapped.message, 'tokens');
   const foreign = faultOf({ generation: { ...multilingual, lang_to_id: { '<|en|>': 571 } } });
