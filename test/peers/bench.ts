@@ -7,8 +7,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import yargs from 'yargs';
 import { readLoad, readSurroundings } from '../../daemon/bench/surroundings.ts';
+import { packageDir } from '../fixtures/daemon.ts';
+import { householdSamples } from '../fixtures/demo.ts';
 import { publishedShapes } from '../fixtures/random-whisper.ts';
-import { type ShapeName, writeCheckpoint } from './checkpoint.ts';
+import { cacheDir, type ShapeName, workDirOf, writeCheckpointOf } from './checkpoint.ts';
 import { measure } from './measured.ts';
 import type { PeerFiles } from './peer.ts';
 import { entries, packages, packageVersion } from './peers.ts';
@@ -16,24 +18,13 @@ import { pictureOf } from './picture.ts';
 import { type Report, renderReport, type ShapeResult } from './report.ts';
 import { findWhisperCpp, whisperCppVersion } from './whisper-cpp.ts';
 
-const root = path.join(import.meta.dirname, '../../..');
-const cacheDir = path.join(root, '.cache/peers');
-/** Of the files others are given: raised whenever what writes them changes. harkd's own know their compiler. */
-const filesVersion = 1;
+const root = packageDir;
 const soundSeconds = 5;
 const sampleRateHz = 16_000;
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
-
-/** Five seconds of the demonstration. Its weights say the same to any sound; its mel takes as long as any. */
-function readSpeech(): Float32Array {
-  const bytes = readFileSync(path.join(root, 'models/embedded/demo/household.wav'));
-  const data = bytes.indexOf('data', 12, 'latin1') + 8;
-  const count = soundSeconds * sampleRateHz;
-  return Float32Array.from({ length: count }, (_, i) => bytes.readInt16LE(data + 2 * i) / 32_768);
-}
 
 function has(program: string): boolean {
   try {
@@ -119,7 +110,8 @@ const commit = git('describe', '--always', '--dirty');
 const shortened = (_key: string, value: unknown): unknown =>
   typeof value === 'number' ? Number(value.toPrecision(6)) : value;
 
-const samples = readSpeech();
+/** Of the demonstration. The weights say the same to any sound; its mel takes as long as any. */
+const samples = householdSamples().slice(0, soundSeconds * sampleRateHz);
 const threads = 1;
 const at = new Date().toISOString();
 const base = path.join(argv.out, `peers-${at.slice(0, 10)}`);
@@ -158,11 +150,8 @@ function writeReport(): void {
 }
 
 for (const shape of argv.shape) {
-  const workDir = path.join(cacheDir, `${shape}-${filesVersion}`);
-  const modelDir = path.join(workDir, 'checkpoint');
-  const files: PeerFiles = { modelDir, workDir, packagesDir: cacheDir, threads };
-  mkdirSync(modelDir, { recursive: true });
-  writeCheckpoint(modelDir, publishedShapes[shape]);
+  const workDir = workDirOf(shape);
+  const files: PeerFiles = { modelDir: writeCheckpointOf(shape), workDir, packagesDir: cacheDir, threads };
   for (const entry of present) {
     say(`${shape}: files of ${entry.name}`);
     await entry.prepare(files);

@@ -3,10 +3,11 @@
  * says at a position is written into the embedding of that position, so that any runtime that reads the weights right
  * says the same twenty tokens and then ends, by its own greedy search, with no rule of its own turned off.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { packageDir } from '../fixtures/daemon.ts';
 import {
-  type publishedShapes,
+  publishedShapes,
   type RandomWhisperShape,
   type Tensor,
   writeRandomWhisper,
@@ -14,6 +15,13 @@ import {
 import { randomFrom } from '../random.ts';
 
 export type ShapeName = keyof typeof publishedShapes;
+
+export const cacheDir = path.join(packageDir, '.cache/peers');
+/** Of the files peers are given: raised whenever what writes them changes. harkd's own know their compiler. */
+const filesVersion = 1;
+
+/** Where the files of a shape lie. */
+export const workDirOf = (shape: ShapeName): string => path.join(cacheDir, `${shape}-${filesVersion}`);
 
 /** One token a character: the tokenizer of a random Whisper has the bytes first. */
 export const script = 'turn on kitchen lamp';
@@ -75,4 +83,12 @@ export function writeCheckpoint(dir: string, shape: RandomWhisperShape): void {
   if (existsSync(whole)) return;
   writeRandomWhisper(dir, { shape, alter: (tensors) => speak(tensors, shape) });
   writeFileSync(whole, '');
+}
+
+/** Writes the checkpoint of a published shape unless it is there; returns its folder. */
+export function writeCheckpointOf(shape: ShapeName): string {
+  const dir = path.join(workDirOf(shape), 'checkpoint');
+  mkdirSync(dir, { recursive: true });
+  writeCheckpoint(dir, publishedShapes[shape]);
+  return dir;
 }

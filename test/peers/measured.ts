@@ -4,7 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { script } from './checkpoint.ts';
-import type { Answer, Memory, Order, PeerFiles } from './peer.ts';
+import type { Memory } from './memory.ts';
+import type { Answer, Order, PeerFiles } from './peer.ts';
 import type { Entry } from './peers.ts';
 
 const processFile = path.join(import.meta.dirname, 'peer-process.js');

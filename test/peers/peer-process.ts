@@ -1,14 +1,7 @@
 /** Runs one peer: its libraries, its memory and its faults are then nobody else's. */
-import { readFileSync } from 'node:fs';
-import type { Answer, Memory, OpenedPeer, Order } from './peer.ts';
+import { readMemory } from './memory.ts';
+import type { Answer, OpenedPeer, Order } from './peer.ts';
 import { entries } from './peers.ts';
-
-function readMemory(): Memory {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  const megabytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024e-6;
-  return { residentMb: megabytes('VmRSS'), peakMb: megabytes('VmHWM') };
-}
 
 let opened: OpenedPeer | undefined;
 
@@ -18,7 +11,7 @@ async function obey(order: Order): Promise<Answer> {
     if (entry === undefined) throw new Error(`nobody is called ${order.peer}`);
     const startedAtMs = performance.now();
     opened = await entry.open(order.files);
-    return { type: 'opened', loadMs: performance.now() - startedAtMs, memory: readMemory() };
+    return { type: 'opened', loadMs: performance.now() - startedAtMs, memory: readMemory(process.pid) };
   }
   if (opened === undefined) throw new Error('asked before it was opened');
   const usedBefore = process.cpuUsage();
@@ -26,7 +19,7 @@ async function obey(order: Order): Promise<Answer> {
   const heard = await opened.hear(order.samples);
   const wallMs = performance.now() - startedAtMs;
   const { user, system } = process.cpuUsage(usedBefore);
-  const memory = readMemory();
+  const memory = readMemory(process.pid);
   return { type: 'heard', heard, wallMs, cpuMs: (user + system) / 1000, memory };
 }
 

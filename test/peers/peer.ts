@@ -1,4 +1,5 @@
 /** A way to run a Whisper, as the measuring process sees it. */
+import type { Memory } from './memory.ts';
 
 export type Heard = {
   readonly text: string;
@@ -36,9 +37,6 @@ export type Peer = {
 /** To the process of a peer. */
 export type Order = { readonly type: 'open'; readonly peer: string; readonly files: PeerFiles } | Hear;
 export type Hear = { readonly type: 'hear'; readonly samples: Float32Array };
-
-/** Resident memory in MB: all of it, and the most there ever was. */
-export type Memory = { readonly residentMb: number; readonly peakMb: number };
 
 export type Answer =
   | { readonly type: 'opened'; readonly loadMs: number; readonly memory: Memory }
