@@ -1,6 +1,6 @@
 /** Hashes of files, and the fault when they are not what was promised. */
-import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Fault } from '../daemon/faults.ts';
 
@@ -49,6 +49,17 @@ export function verifyFiles(dir: string, files: FileList, promisedBy: string, re
         remedy,
       );
     }
+  }
+}
+
+/** Puts `text` in the place of `file` whole or not at all. Throws what the file system says. */
+export function putInPlace(file: string, text: string): void {
+  const partial = `${file}.partial-${randomUUID()}`;
+  try {
+    writeFileSync(partial, text, { flush: true });
+    renameSync(partial, file);
+  } finally {
+    rmSync(partial, { force: true });
   }
 }
 

@@ -4,9 +4,9 @@
  * written, replaced or copied since has another time of change, which no program can set; then it is hashed again.
  * What a disk loses without writing is found by `harkd models verify`, which hashes everything.
  */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type FileList, verifyFiles } from './files.ts';
+import { type FileList, putInPlace, verifyFiles } from './files.ts';
 
 const stampFile = 'verified.json';
 /** A file that is written twice within the tick of the file system's clock looks the same both times. */
@@ -35,31 +35,31 @@ function readStamp(dir: string): Stamp {
 export function verifyFilesOnce(dir: string, files: FileList, promisedBy: string, remedy: string): void {
   const startedAtMs = Date.now();
   const stamp = readStamp(dir);
-  const looks = Object.entries(files).map(([name, { sha256 }]) => {
-    const found = lookOf(path.join(dir, name));
-    const known = found !== undefined && stamp[name]?.sha256 === sha256 && stamp[name]?.look === found.look;
-    return { name, sha256, found, known };
+  const looks = Object.entries(files).map(([name, record]) => ({
+    name,
+    record,
+    seen: lookOf(path.join(dir, name)),
+  }));
+  const unproven = looks.filter(({ name, record, seen }) => {
+    const known = stamp[name];
+    return seen === undefined || known?.sha256 !== record.sha256 || known.look !== seen.look;
   });
-  const unknown = looks.filter(({ known }) => !known).map(({ name }) => name);
-  if (unknown.length === 0) return;
-  const unproven = Object.entries(files).filter(([name]) => unknown.includes(name));
-  verifyFiles(dir, Object.fromEntries(unproven), promisedBy, remedy);
-  const settled = looks.flatMap(({ name, sha256, found }) =>
-    found !== undefined && startedAtMs - found.changedAtMs > settledAfterMs
-      ? [[name, { sha256, look: found.look }] as const]
+  if (unproven.length === 0) return;
+  verifyFiles(
+    dir,
+    Object.fromEntries(unproven.map(({ name, record }) => [name, record])),
+    promisedBy,
+    remedy,
+  );
+  const settled = looks.flatMap(({ name, record: { sha256 }, seen }) =>
+    seen !== undefined && startedAtMs - seen.changedAtMs > settledAfterMs
+      ? [[name, { sha256, look: seen.look }] as const]
       : [],
   );
-  if (settled.length > 0) writeStamp(dir, Object.fromEntries(settled));
-}
-
-/** For the next time; where it cannot be written, that takes as long as this time. */
-function writeStamp(dir: string, stamp: Stamp): void {
-  const file = path.join(dir, stampFile);
-  const beside = `${file}.${process.pid}.new`;
+  if (settled.length === 0) return;
   try {
-    writeFileSync(beside, `${JSON.stringify(stamp)}\n`);
-    renameSync(beside, file);
+    putInPlace(path.join(dir, stampFile), `${JSON.stringify(Object.fromEntries(settled))}\n`);
   } catch {
-    rmSync(beside, { force: true });
+    // where it cannot be written, the next time takes as long as this one
   }
 }

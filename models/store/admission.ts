@@ -101,22 +101,28 @@ export type Candidate = {
   readonly origin: Origin;
   readonly known: CatalogCard | undefined;
   readonly licence: string | undefined;
+  /** The card that came with it, and fits its files. */
+  readonly own?: ModelCard | undefined;
 };
 
 function makeCard(candidate: Candidate, parameters: number, languages: readonly string[]): ModelCard {
-  const { name, files, origin, known, licence } = candidate;
+  const { name, files, origin, known, licence, own } = candidate;
   return {
     name,
     version: origin.commit ?? origin.at,
-    description: `Whisper from ${origin.repository ?? origin.from}`,
-    licence: licence ?? known?.licence ?? 'unknown',
+    description: own?.description ?? `Whisper from ${origin.repository ?? origin.from}`,
+    licence: licence ?? own?.licence ?? known?.licence ?? 'unknown',
     // a distilled model keeps the tokenizer of its teacher and with it languages it has forgotten
-    languages: known === undefined || typeof known.languages === 'number' ? languages : known.languages,
+    languages:
+      own?.languages ??
+      (known === undefined || typeof known.languages === 'number' ? languages : known.languages),
     parameters,
     files,
-    wer: [],
-    measured: [],
-    notFor: [],
+    ...(own?.segment === undefined ? {} : { segment: own.segment }),
+    ...(own?.decoding === undefined ? {} : { decoding: own.decoding }),
+    wer: own?.wer ?? [],
+    measured: own?.measured ?? [],
+    notFor: own?.notFor ?? [],
     added: origin,
   };
 }

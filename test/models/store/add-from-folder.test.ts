@@ -40,6 +40,39 @@ folder('shards and links are followed', async () => {
   assert.ok('model.safetensors.index.json' in card.files);
 });
 
+folder('what its card says of it comes along, with files it is true of', async () => {
+  const storeDir = fresh();
+  const { modelDir } = await addFromFolder(model(), into(storeDir));
+  const file = path.join(modelDir, 'card.json');
+  const own = {
+    ...JSON.parse(readFileSync(file, 'utf8')),
+    description: 'for one household',
+    licence: 'MIT',
+    languages: ['en'],
+    segment: { paddingBeforeMs: 200, paddingAfterMs: 200 },
+    decoding: { minAvgLogProb: -0.6 },
+    wer: [{ test: 'new sentences', utterances: 4, percent: 12.5 }],
+    measured: [{ what: 'hums', result: '1 of 40' }],
+    notFor: ['dictation'],
+  };
+  writeFileSync(file, JSON.stringify(own));
+  const { card } = await addFromFolder(modelDir, into(storeDir, 'carried'));
+  const { name, version, added, ...rest } = card;
+  const { name: _name, version: _version, added: _added, ...wanted } = own;
+  assert.equal(rest, wanted);
+  assert.is(name, 'carried');
+  assert.is(added?.from, modelDir);
+  assert.is(version, added?.at);
+  const elsewhere = { ...own, files: { 'tokenizer.json': { bytes: 1, sha256: 'f'.repeat(64) } } };
+  writeFileSync(file, JSON.stringify(elsewhere));
+  const fault = await faultOf(() => addFromFolder(modelDir, into(storeDir, 'other')));
+  assert.is(fault.code, 'MODEL_CHECKSUM_MISMATCH');
+  assert.match(fault.message, 'tokenizer.json');
+  writeFileSync(file, JSON.stringify({ ...own, notFor: 'dictation' }));
+  assert.is((await faultOf(() => addFromFolder(modelDir, into(storeDir, 'other')))).code, 'MODEL_INVALID');
+  assert.equal(readdirSync(storeDir).sort(), ['carried', 'mine']);
+});
+
 folder('what is not sound is refused, and what was installed stays', async () => {
   const storeDir = fresh();
   const from = model();
