@@ -40,7 +40,7 @@ const nodeSha512 = 'LCXJnNTFiyGuYBw2gZSI5OBFMbkjAPt8sqD/NKrWoE2QmDgSubTqFng6GaNJ
 const debianKeys = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const debianPackages = ['qemu-user:amd64', 'libc6:arm64', 'libstdc++6:arm64', 'libgcc-s1:arm64'];
 
-const cacheDir = path.join(packageDir, '.cache/arm64');
+export const cacheDir = path.join(packageDir, '.cache/arm64');
 const machineDir = path.join(cacheDir, 'machine');
 /** Where programs of the machine look for their libraries. */
 const rootDir = path.join(machineDir, 'root');
@@ -52,32 +52,35 @@ export function cannotEmulate(): string | undefined {
     return `needs linux x64, this is ${process.platform} ${process.arch}`;
   }
   if (existsSync(machineDir)) return undefined;
-  if (!existsSync(debianKeys)) return `${debianKeys} is missing: apt install debian-archive-keyring`;
-  for (const program of ['apt-get', 'dpkg-deb', 'npm']) {
-    if (!isInstalled(program)) return `${program} is missing`;
-  }
-  return undefined;
+  return cannotFetchFromDebian() ?? (isInstalled('npm') ? undefined : 'npm is missing');
 }
 
-function isInstalled(program: string): boolean {
+export function cannotFetchFromDebian(): string | undefined {
+  if (!existsSync(debianKeys)) return `${debianKeys} is missing: apt install debian-archive-keyring`;
+  const missing = ['apt-get', 'dpkg-deb'].find((program) => !isInstalled(program));
+  return missing === undefined ? undefined : `${missing} is missing`;
+}
+
+export function isInstalled(program: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((dir) => existsSync(path.join(dir, program)));
 }
 
-function run(program: string, args: readonly string[], cwd: string): void {
+/** Throws with what the program has to say if it fails. */
+export function run(program: string, args: readonly string[], cwd: string): void {
   execFileSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /**
- * Options that make apt a downloader for this folder: with lists of its own it neither reads nor changes what the
- * machine has.
+ * Options that make apt a downloader for this folder, of programs or of their sources: with lists of its own it neither
+ * reads nor changes what the machine has.
  */
-function privateApt(dir: string): string[] {
+export function privateApt(dir: string, kind: 'deb' | 'deb-src'): string[] {
   const aptDir = path.join(dir, 'apt');
   mkdirSync(path.join(aptDir, 'lists/partial'), { recursive: true });
   mkdirSync(path.join(aptDir, 'archives/partial'), { recursive: true });
   writeFileSync(path.join(aptDir, 'status'), '');
   const from = `[signed-by=${debianKeys}] http://deb.debian.org/debian trixie main`;
-  writeFileSync(path.join(aptDir, 'sources.list'), `deb ${from}\n`);
+  writeFileSync(path.join(aptDir, 'sources.list'), `${kind} ${from}\n`);
   return [
     `Dir::Etc::sourcelist=${aptDir}/sources.list`,
     'Dir::Etc::sourceparts=/nonexistent',
@@ -104,7 +107,7 @@ function fetchMachine(into: string): void {
   run('tar', ['-xzf', tarball, 'package/bin/node'], downloads);
   renameSync(path.join(downloads, 'package/bin/node'), path.join(into, 'node'));
 
-  const apt = privateApt(downloads);
+  const apt = privateApt(downloads, 'deb');
   run('apt-get', [...apt, 'update'], downloads);
   run('apt-get', [...apt, 'download', ...debianPackages], downloads);
   for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
@@ -127,14 +130,14 @@ export function prepareMachine(): void {
 }
 
 /**
- * A program that is Node on this processor. The kernel cannot start arm64 programs, so what it takes itself for, and
- * starts its children with, is this program again.
+ * A program that is Node on this processor, emulated by the QEMU in `qemuDir`. The kernel cannot start arm64 programs,
+ * so what it takes itself for, and starts its children with, is this program again.
  */
-export function nodeOn(cpu: Cpu): string {
-  const program = path.join(machineDir, `node-${cpu}`);
+export function nodeOn(cpu: Cpu, qemuDir: string = machineDir): string {
+  const program = path.join(qemuDir, `node-${cpu}`);
   const preload = `${program}.cjs`;
   writeFileSync(preload, `process.execPath = ${JSON.stringify(program)};\n`);
-  const qemu = path.join(machineDir, 'qemu-aarch64');
+  const qemu = path.join(qemuDir, 'qemu-aarch64');
   writeFileSync(
     program,
     `#!/bin/sh\nexec '${qemu}' -cpu ${cpu} -L '${rootDir}' '${nodeBinary}' --require '${preload}' "$@"\n`,
