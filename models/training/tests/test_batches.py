@@ -1,0 +1,65 @@
+"""Batches: sizes, texts and where speech lies, on a corpus of tones."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from test_losses import EMBEDDED
+
+from training.augment import Augmenter
+from training.batches import POSITION_SAMPLES, Batches, Batching
+from training.corpus import Utterance
+from training.tokens import Tokenizer
+
+
+@dataclass
+class Tones:
+    """A corpus of tones of 0.5 to 4 s."""
+
+    utterances: list[Utterance]
+
+    def samples(self, utterance):
+        return 0.3 * np.sin(np.arange(utterance.end - utterance.start) * 0.2).astype(np.float32)
+
+
+def tones():
+    random = np.random.default_rng(1)
+    lengths = random.integers(8000, 64000, 300)
+    one = Utterance("turn on the lights", "light", "tone", "tone:a", 0, 0, "000000")
+    return Tones([replace(one, end=int(length)) for length in lengths])
+
+
+def batches(how, seed=1):
+    corpus = tones()
+    tokenizer = Tokenizer.load(EMBEDDED / "tokenizer.json")
+    augmenter = Augmenter(corpus, seed, rooms=2, noise_clips=4)
+    return Batches(corpus, augmenter, tokenizer, 59, how, seed).forever(lambda: 0.5)
+
+
+def test_batches_keep_to_their_size_and_name_where_speech_is():
+    how = Batching(frames=3000, empty=0.2, joined=0.0, long_pad=0.0)
+    seen = empties = 0
+    for _, batch in zip(range(25), batches(how)):
+        rows, width = batch.samples.shape
+        assert width % POSITION_SAMPLES == 0
+        assert rows * width / 160 < 3000 * 1.8 or rows == 1
+        for text, (start_s, end_s) in zip(batch.texts, batch.spans_s, strict=True):
+            seen += 1
+            empties += text == ""
+            assert 0 <= start_s <= end_s <= width / 16000 + 4
+            assert (end_s > start_s) == (text != "")
+    assert 0.1 < empties / seen < 0.3
+
+
+def test_joined_utterances_have_both_texts_and_fit_the_window():
+    how = Batching(frames=3000, empty=0.0, joined=1.0)
+    texts = [text for _, batch in zip(range(10), batches(how)) for text in batch.texts]
+    both = "turn on the lights turn on the lights"
+    assert 0.5 < texts.count(both) / len(texts) < 1
+    widths = [batch.samples.shape[1] for _, batch in zip(range(10), batches(how))]
+    assert max(widths) <= 14 * 16000
+
+
+def test_the_same_seed_gives_the_same_batches():
+    first, again, other = (next(batches(Batching(), seed)).samples for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)

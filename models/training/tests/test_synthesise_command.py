@@ -1,0 +1,79 @@
+"""The command as people run it, in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.corpus import Corpus
+from training.speech import synthesise
+from training.speech.voices import VOICES
+from training.text import split_of
+
+HERE = Path(__file__).parents[1]
+
+
+def start(out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "training", "synthesise", "--out", str(out), *options]
+    return subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(out: Path, *options: str) -> str:
+    process = start(out, *options)
+    said, wrong = process.communicate(timeout=300)
+    assert process.returncode == 0, wrong
+    return said
+
+
+@pytest.mark.parametrize(("signalled", "workers"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
+def test_an_interrupted_run_cleans_up_and_goes_on(
+    tmp_path: Path, signalled: signal.Signals, workers: str
+) -> None:
+    options = ("--utterances", "60", "--shard", "10", "--seed", "9")
+    process = start(tmp_path / "broken", *options, "--workers", workers)
+    assert process.stdout is not None
+    for _ in process.stdout:
+        if (tmp_path / "broken" / "000000.json").exists():
+            break
+    process.send_signal(signalled)
+    _, wrong = process.communicate(timeout=60)
+    assert process.returncode == 130, wrong
+    assert "run the same command to go on" in wrong and "Traceback" not in wrong
+    temporary = synthesise.fast_folder() or "/tmp"
+    assert not [f for f in os.listdir(temporary) if f.startswith(f"speech-{process.pid}-")]
+    made = len(list((tmp_path / "broken").glob("0*.json")))
+    assert 1 <= made < 6
+    said = run(tmp_path / "broken", *options)
+    assert f"{made} shards there, {6 - made} to make" in said
+    run(tmp_path / "whole", *options)
+    for shard in range(6):
+        for kind in ("npy", "json"):
+            name = f"{shard:06d}.{kind}"
+            assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    card = json.loads((tmp_path / "broken" / "corpus.json").read_text())
+    assert card["utterances"] == 60 and card["settings"]["roles"] == ["train"]
+
+
+@pytest.mark.parametrize("role", ["unseen-voice", "unseen-engine"])
+def test_evaluation_corpora_hold_held_voices_and_held_sentences_only(tmp_path: Path, role: str) -> None:
+    run(tmp_path, "--utterances", "4", "--split", "test", "--roles", role, "--seed", "2")
+    engines = {v.engine for v in VOICES if v.role == role}
+    corpus = Corpus(tmp_path)
+    assert len(corpus.utterances) == 4
+    for utterance in corpus.utterances:
+        assert utterance.engine in engines and "@" not in utterance.voice
+        assert split_of(utterance.text) == "test"
+
+
+def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
+    for options, expected in (
+        (("--utterances", "0"), "USAGE_INVALID: expected --utterances of 1 or more"),
+        (("--utterances", "2", "--roles", "trian"), "USAGE_INVALID"),
+    ):
+        process = start(tmp_path, *options)
+        _, wrong = process.communicate(timeout=60)
+        assert process.returncode == 2 and wrong.startswith(expected) and wrong.count("\n") == 1

@@ -1,0 +1,1 @@
+"""How well a model does, with how sure that is, and where it fails."""

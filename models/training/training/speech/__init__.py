@@ -1,0 +1,1 @@
+"""Speech from text: the voices of this machine, and the corpora they speak."""
