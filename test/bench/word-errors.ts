@@ -5,6 +5,7 @@
  *   apt-get install espeak-ng flite
  *   npm run bench:wer -- [--utterances 648] [--quiet-minutes 5] [--seed 1] [--out docs/bench]
  *                        [--recordings DIR [--labels DIR/labels.json]]
+ *                        [--model DIR] [--corpus DIR]    another model folder; a corpus of models/training
  *   npm run bench:wer -- --render docs/bench/word-errors-….json       the page again, from what was measured
  *
  * What the engines say is kept under .cache/word-errors, so that a run that was stopped goes on.
@@ -20,6 +21,7 @@ import { packageDir } from '../fixtures/daemon.ts';
 import { embeddedModelDir } from '../golden.ts';
 import { temporaryDir } from '../graph-files.ts';
 import { announceSkip } from '../skip.ts';
+import { readCorpus } from './word-errors/corpus.ts';
 import { hear } from './word-errors/heard.ts';
 import { countInventions, type Inventions, soundsWithoutWords } from './word-errors/inventions.ts';
 import { partsOf } from './word-errors/parts.ts';
@@ -37,6 +39,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: path.join(packageDir, 'docs/bench') },
     recordings: { type: 'string' },
     labels: { type: 'string' },
+    model: { type: 'string', default: embeddedModelDir },
+    corpus: { type: 'string' },
     render: { type: 'string' },
   },
 });
@@ -76,8 +80,8 @@ async function openVariants(): Promise<readonly OpenedVariant[]> {
   const dir = temporaryDir();
   // whether a text is believed is decided after it was counted
   const defaults = { minAvgLogProb: Number.NEGATIVE_INFINITY };
-  for (const variant of variantsOf(embeddedModelDir)) {
-    opened.push(await openVariant(variant, embeddedModelDir, dir, defaults));
+  for (const variant of variantsOf(values.model)) {
+    opened.push(await openVariant(variant, values.model, dir, defaults));
   }
   return opened;
 }
@@ -97,14 +101,18 @@ async function measure(): Promise<Report> {
   const { version } = JSON.parse(manifest) as { version: string };
   const given = process.argv.slice(2);
 
-  const found = findEngines();
-  const card = readCard(embeddedModelDir);
+  const { corpus } = values;
+  const found = corpus === undefined ? findEngines() : { versions: {}, skipped: [] };
+  const card = readCard(values.model);
   const minAvgLogProb = card?.decoding?.minAvgLogProb ?? whisperDefaults.minAvgLogProb;
   const variants = await openVariants();
   const listen = ({ whisper }: OpenedVariant, samples: Float32Array) => hear(whisper, samples, minAvgLogProb);
 
   const cacheDir = path.join(packageDir, '.cache/word-errors');
-  const utterances = await speak(count, seed, found.versions, cacheDir, every(100, 'spoken'));
+  const utterances =
+    corpus === undefined
+      ? await speak(count, seed, found.versions, cacheDir, every(100, 'spoken'))
+      : readCorpus(corpus, count, seed);
   const trials = await tryAll(utterances, variants, seed, listen, every(50, 'heard'));
 
   const inventions: Inventions[] = [];
@@ -130,8 +138,9 @@ async function measure(): Promise<Report> {
     harkd: version,
     commit: git.status === 0 ? git.stdout.trim() : undefined,
     machine: readSurroundings(),
-    model: { name: card?.name ?? 'embedded', version: card?.version ?? '' },
+    model: { name: card?.name ?? path.basename(values.model), version: card?.version ?? '' },
     ...found,
+    corpus,
     seed,
     cpuSeconds: (user + system) / 1e6,
     minAvgLogProb,

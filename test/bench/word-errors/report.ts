@@ -48,6 +48,8 @@ export type Report = Parts & {
   readonly model: { readonly name: string; readonly version: string };
   readonly versions: Readonly<Record<string, string>>;
   readonly skipped: readonly { readonly what: string; readonly reason: string }[];
+  /** Where the sentences are from, if not from here. */
+  readonly corpus?: string | undefined;
   readonly seed: number;
   readonly cpuSeconds: number;
   readonly minAvgLogProb: number;
@@ -239,9 +241,11 @@ export function renderReport(report: Report, data: string): string {
   const lines = [
     `# Word errors of the embedded model, ${report.at.slice(0, 10)}`,
     '',
-    `Written by \`${report.command}\` in ${report.cpuSeconds.toFixed(0)} s of the processor; all figures are in [${data}](${data}). harkd ${report.harkd}${report.commit === undefined ? '' : ` at ${report.commit}`}, ${report.model.name} ${report.model.version}, greedy decoding, one thread. ${machine.board ?? machine.cpu}, ${machine.kernel}, Node ${machine.node}. Voices: ${engines.join(', ') || 'none'}; seed ${report.seed}.`,
+    `Written by \`${report.command}\` in ${report.cpuSeconds.toFixed(0)} s of the processor; all figures are in [${data}](${data}). harkd ${report.harkd}${report.commit === undefined ? '' : ` at ${report.commit}`}, ${report.model.name} ${report.model.version}, greedy decoding, one thread. ${machine.board ?? machine.cpu}, ${machine.kernel}, Node ${machine.node}. Voices: ${report.corpus === undefined ? engines.join(', ') || 'none' : `those of ${report.corpus}`}; seed ${report.seed}.`,
     '',
-    'The sentences were written by a grammar of its own from words the model was trained with ([sentences.ts](../../test/bench/word-errors/sentences.ts)) and spoken by machines: compare formats with each other, and expect more errors of people. The utterances behind the figures in `models/embedded/README.md` were not stored: this set is another.',
+    report.corpus !== undefined
+      ? `Spoken by machines: expect more errors of people.`
+      : 'The sentences were written by a grammar of its own from words the model was trained with ([sentences.ts](../../test/bench/word-errors/sentences.ts)) and spoken by machines: compare formats with each other, and expect more errors of people. The utterances behind the figures in `models/embedded/README.md` were not stored: this set is another.',
     '',
     ...report.skipped.map(({ what, reason }) => `- **Skipped, ${what}**: ${reason}`),
     ...(report.skipped.length === 0 ? [] : ['']),

@@ -63,7 +63,9 @@ export function versionOf({ name }: Engine): string | undefined {
 
 export type Utterance = {
   readonly text: string;
-  readonly voice: Voice;
+  /** Its name. */
+  readonly voice: string;
+  readonly heardInTraining: boolean;
   /** Mono 16 kHz, with `silenceSamples` before and after the speech. */
   readonly samples: Float32Array;
 };
@@ -122,5 +124,6 @@ export async function say(
     await run(voice.engine.name, [...voice.engine.say(voice.voice, text, pace, partial)]);
     renameSync(partial, file);
   }
-  return { text, voice, samples: framed(await readSound(file)) };
+  const { heardInTraining } = voice;
+  return { text, voice: nameOf(voice), heardInTraining, samples: framed(await readSound(file)) };
 }

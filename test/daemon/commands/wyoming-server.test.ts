@@ -46,7 +46,7 @@ test('tells the model in the words of the protocol, and who made it', () => {
   assert.equal(servedModel(loaded, embedded, all), {
     name: 'nano',
     description: embedded?.description,
-    version: '0',
+    version: embedded?.version,
     attribution: { name: 'harkd', url: '' },
     languages: ['en', 'de', 'fr'],
   });
