@@ -5,6 +5,7 @@ import { recordText } from '../../daemon/record/text.ts';
 import { eventually } from '../fixtures/daemon-events.ts';
 import { ask, httpRig, sendRaw, wellEvents } from '../fixtures/http.ts';
 import { randomFrom } from '../random.ts';
+import { timeBox } from '../time-box.ts';
 import { httpRequests } from './http-requests.ts';
 
 /**
@@ -12,7 +13,6 @@ import { httpRequests } from './http-requests.ts';
  */
 const seed = 20261122;
 const wanted = Number(process.argv[2] ?? Number.POSITIVE_INFINITY);
-const budgetMs = Number.isFinite(wanted) ? Number.POSITIVE_INFINITY : 3000;
 const random = randomFrom(seed);
 const request = httpRequests(random);
 function oneOf<T>(items: readonly T[]): T {
@@ -30,12 +30,12 @@ test('nothing that is sent to the web page stops it or makes it grow', async () 
   const { port } = rig.sink;
   rig.tell(...wellEvents);
   const known = new Set([200, 304, 400, 403, 404, 405, 408, 413, 415, 417, 421, 431, 503]);
-  const untilMs = performance.now() + budgetMs;
+  const another = Number.isFinite(wanted) ? timeBox(0, wanted) : timeBox(3000, 500);
   let sent = 0;
   let answered = 0;
   let earlyBytes = 0;
   async function attack(): Promise<void> {
-    while (performance.now() < untilMs && sent < wanted) {
+    while (another()) {
       const bytes = request();
       sent += 1;
       const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(await sendRaw(port, bytes, 250)) ?? [];
@@ -50,7 +50,6 @@ test('nothing that is sent to the web page stops it or makes it grow', async () 
     }
   }
   await Promise.all(Array.from({ length: 32 }, attack));
-  assert.ok(sent > 100, `only ${sent} requests were sent`);
   assert.ok(answered > sent / 4, `only ${answered} of ${sent} requests were answered`);
   assert.equal(rig.failures, []);
   const grownMb = earlyBytes === 0 ? 0 : (process.memoryUsage().rss - earlyBytes) / 1e6;
@@ -69,7 +68,6 @@ test('nothing that is sent to the web page stops it or makes it grow', async () 
 
 test('a request for mute is obeyed only when it is one', async () => {
   const rig = await httpRig();
-  const untilMs = performance.now() + 1000;
   const types = ['application/json', 'application/json;charset=utf-8', 'text/plain', 'application/jsonp', ''];
   const contents = [
     '{"muted":true}',
@@ -82,7 +80,7 @@ test('a request for mute is obeyed only when it is one', async () => {
   ];
   const sites = ['same-origin', 'cross-site', 'same-site', 'none', undefined];
   let obeyed = 0;
-  while (performance.now() < untilMs) {
+  for (const another = timeBox(1000, 200); another(); ) {
     const [type, body, site] = [oneOf(types), oneOf(contents), oneOf(sites)];
     const { status } = await ask(rig.sink.port, '/mute', {
       method: 'POST',

@@ -6,10 +6,10 @@ import { differences, optionKeys, patched } from '../../daemon/config/live.ts';
 import { leaves } from '../../daemon/config/schema.ts';
 import { Fault } from '../../daemon/faults.ts';
 import { randomFrom } from '../random.ts';
+import { timeBox } from '../time-box.ts';
 
 const test = suite('fuzz: options');
 const seed = 20261122;
-const boxMs = 3000;
 const config = loadConfig({ environment: {}, machine: { hostname: 'pi', cores: 4 } });
 
 test('no patch gets past the schema, or changes what is no option', () => {
@@ -38,9 +38,9 @@ test('no patch gets past the schema, or changes what is no option', () => {
   const names = ['__proto__', 'constructor', 'toString', 'a', ...leaves.flatMap(({ path }) => path)];
   const options = leaves.filter(({ key }) => optionKeys.includes(key));
   const before = JSON.stringify(config);
-  const untilMs = performance.now() + boxMs;
+  const another = timeBox(3000, 1000);
   const outcomes = { taken: 0, refused: 0 };
-  for (let round = 0; round < 20_000 && performance.now() < untilMs; round++) {
+  for (let round = 0; round < 20_000 && another(); round++) {
     const patch: Record<string, unknown> = {};
     for (let keys = 1 + Math.floor(random() * 3); keys > 0; keys--) {
       const leaf = pick(random() < 0.7 ? options : leaves).path;

@@ -7,6 +7,7 @@ import { openSafetensors } from '../../../models/compiler/safetensors.ts';
 import { faultFrom } from '../../faults.ts';
 import { temporaryDir } from '../../graph-files.ts';
 import { randomFrom } from '../../random.ts';
+import { timeBox } from '../../time-box.ts';
 
 const safetensors = suite('safetensors');
 const root = temporaryDir();
@@ -132,10 +133,10 @@ safetensors('damaged headers are refused or read, never another error (1 s, seed
   const good = file({ a: tensor('F32', [2, 3], 0, 24), b: tensor('F16', [4], 24, 32) }, new Uint8Array(32));
   const random = randomFrom(7);
   const dir = modelWith({});
-  const untilMs = performance.now() + 1000;
+  const another = timeBox(1000, 500);
   let refused = 0;
   let rounds = 0;
-  while (performance.now() < untilMs) {
+  while (another()) {
     const bytes = good.slice(0, random() < 0.2 ? Math.floor(random() * good.length) : good.length);
     for (let i = 0; i < random() * 4; i++) {
       // mostly digits and brackets, so that much of it is still JSON
@@ -157,7 +158,7 @@ safetensors('damaged headers are refused or read, never another error (1 s, seed
       refused++;
     }
   }
-  assert.ok(rounds > 100 && refused > rounds / 4 && refused < rounds, `${refused} of ${rounds}`);
+  assert.ok(refused > rounds / 4 && refused < rounds, `${refused} of ${rounds}`);
 });
 
 safetensors.run();
