@@ -1,7 +1,9 @@
 /** Builds the fused graphs of a model directory and runs them token by token, for tests. */
 
 import { type Architecture, readArchitecture } from '../models/compiler/architecture.ts';
-import { buildDecoder, buildEncoder, type FusedOptions } from '../models/compiler/fused.ts';
+import type { FusedOptions } from '../models/compiler/fused.ts';
+import { buildDecoder } from '../models/compiler/fused-decoder.ts';
+import { buildEncoder } from '../models/compiler/fused-encoder.ts';
 import { crossNames } from '../models/whisper/cross.ts';
 import { provider } from '../providers/cpu.ts';
 import type { Session, Tensor } from '../providers/provider.ts';

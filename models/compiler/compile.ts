@@ -17,7 +17,8 @@ import {
   openCompiled,
   readDescription,
 } from './compiled.ts';
-import { buildDecoder, buildEncoder } from './fused.ts';
+import { buildDecoder } from './fused-decoder.ts';
+import { buildEncoder } from './fused-encoder.ts';
 import { selectLayers } from './layers.ts';
 import { type CompileOptions, type CompleteOptions, checkOptions, completeOptions } from './options.ts';
 import { writeChunks, writeOutput } from './output.ts';

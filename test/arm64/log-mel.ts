@@ -1,6 +1,6 @@
 /** The part of a compiled encoder that makes log-mel of sound, as a graph of its own. */
 import { readArchitecture } from '../../models/compiler/architecture.ts';
-import { buildEncoder } from '../../models/compiler/fused.ts';
+import { buildEncoder } from '../../models/compiler/fused-encoder.ts';
 import { encodeModel, type OnnxModel } from '../../models/graph/onnx.ts';
 import { writeGraph } from '../graph-files.ts';
 

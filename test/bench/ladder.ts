@@ -5,7 +5,8 @@
 import path from 'node:path';
 import type { Architecture } from '../../models/compiler/architecture.ts';
 import { readArchitecture } from '../../models/compiler/architecture.ts';
-import { buildDecoder, buildEncoder } from '../../models/compiler/fused.ts';
+import { buildDecoder } from '../../models/compiler/fused-decoder.ts';
+import { buildEncoder } from '../../models/compiler/fused-encoder.ts';
 import { buildPlainDecoder, buildPlainEncoder } from '../../models/compiler/plain.ts';
 import { crossNames } from '../../models/whisper/cross.ts';
 import { samplesPerAudioFrame } from '../../models/whisper/graphs.ts';

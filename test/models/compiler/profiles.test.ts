@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArchitecture } from '../../../models/compiler/architecture.ts';
 import { compile } from '../../../models/compiler/compile.ts';
-import { buildDecoder } from '../../../models/compiler/fused.ts';
+import { buildDecoder } from '../../../models/compiler/fused-decoder.ts';
 import { formatOf, matrixRoles } from '../../../models/compiler/matrix.ts';
 import { completeOptions } from '../../../models/compiler/options.ts';
 import { cpuProfiles, weightsFor } from '../../../models/compiler/profiles.ts';
