@@ -4,7 +4,7 @@
  * when it is loaded (microsoft/onnxruntime#27379). Hence no static import, and the variable below comes first.
  */
 import { existsSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, MessageChannel } from 'node:worker_threads';
 import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from 'onnxruntime-node';
 import { Fault } from '../daemon/faults.ts';
 import type { Session, SessionOptions, Tensor, TensorData, TensorType } from './provider.ts';
@@ -80,6 +80,19 @@ function createViews(ort: Library): (tensor: Tensor) => OrtTensor {
     }
     return view;
   };
+}
+
+const { port1: nowhere, port2: otherEnd } = new MessageChannel();
+otherEnd.close();
+
+/**
+ * V8 hardly counts what lies outside of its heap, collects it late, and malloc keeps the holes. What is sent to a port
+ * that nobody holds is gone at once, in every Node.js (`ArrayBuffer.prototype.transfer` is there from 22 on).
+ */
+function release(tensors: Iterable<Tensor>): void {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of tensors) if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  if (buffers.size > 0) nowhere.postMessage(undefined, [...buffers]);
 }
 
 export type OnnxSessionOptions = SessionOptions & {
@@ -163,10 +176,15 @@ export async function openOnnxSession(
     }
     const outputs = await inner.run(innerFeeds, innerFetches);
     const results: Record<string, Tensor> = {};
+    const copies: Tensor[] = [];
     for (const name of fetches) {
+      const output = toHost(name, outputs[name] as OnnxValue);
+      const target = into[name];
+      results[name] = target ?? output;
       // a tensor given was written into; what the library answers for it is a copy (1.30)
-      results[name] = into[name] ?? toHost(name, outputs[name] as OnnxValue);
+      if (target !== undefined && output.data.buffer !== target.data.buffer) copies.push(output);
     }
+    release(copies);
     return results;
   }
 
@@ -174,6 +192,7 @@ export async function openOnnxSession(
     inputNames: inner.inputNames,
     outputNames: inner.outputNames,
     run,
+    release,
     close: () => inner.release(),
   };
 }

@@ -30,6 +30,11 @@ export type Session = {
     fetches: readonly string[],
     into?: Readonly<Record<string, Tensor>>,
   ) => Promise<Record<string, Tensor>>;
+  /**
+   * Gives the memory of `tensors` back at once: what `run` answered or was given, and nobody reads any more. Without
+   * it the collector does, when it gets to it. Who reads them afterwards finds them empty.
+   */
+  readonly release: (tensors: Iterable<Tensor>) => void;
   readonly close: () => Promise<void>;
 };
 

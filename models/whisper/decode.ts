@@ -74,7 +74,7 @@ const greedyTokensInRun = 12;
 
 /** The likeliest of `candidates` to follow the prompt: Whisper's way to ask for the language. */
 export async function likeliestNext(input: DecodingInput, candidates: readonly number[]): Promise<number> {
-  const logits = await new Decoding(input).promptLogits();
+  const logits = await decodingOf(input, (decoding) => decoding.promptLogits());
   let best = candidates[0] as number;
   for (const token of candidates) {
     if ((logits[token] as number) > (logits[best] as number)) best = token;
@@ -92,6 +92,19 @@ function choose(
   if (rules !== undefined) applyTimestampRules(logits, sampled, rules);
   const token = temperature === 0 ? argMax(logits) : drawToken(logits, temperature, uniform());
   return { token, logProb: logProbAt(logits, token) };
+}
+
+/** What `use` makes of a decoding of `input`, whose memory is given back afterwards. */
+export async function decodingOf<T>(
+  input: DecodingInput,
+  use: (decoding: Decoding) => Promise<T>,
+): Promise<T> {
+  const decoding = new Decoding(input);
+  try {
+    return await use(decoding);
+  } finally {
+    decoding.close();
+  }
 }
 
 /** The decoding of one utterance: owns the cache, the tensors, and what the prompt led to. */
@@ -314,12 +327,19 @@ export class Decoding {
   /** Sets where the token goes that is fed last, and makes room for it. */
   #place(position: number, phase: bigint): void {
     if (position >= this.#cache.capacity) {
-      this.#cache = growSelfCache(this.#cache, this.#input.shape, position + 1);
+      const outgrown = this.#cache;
+      this.#cache = growSelfCache(outgrown, this.#input.shape, position + 1);
+      this.#input.decoder.release(Object.values(outgrown.tensors));
       this.#bindCache();
     }
     this.#lastPosition.data[0] = position;
     this.#totalTokens.data[0] = position + 1;
     this.#phase.data[0] = phase;
+  }
+
+  /** Gives the cache back; nothing can be decoded any more. */
+  close(): void {
+    this.#input.decoder.release(Object.values(this.#cache.tensors));
   }
 
   /** The cache is fed and written in place: present is past. */

@@ -6,7 +6,7 @@ import type { Session, Tensor } from '../../providers/provider.ts';
 import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignment.ts';
 import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
 import { crossNames } from './cross.ts';
-import { type Attempt, Decoding, type DecodingInput, likeliestNext } from './decode.ts';
+import { type Attempt, type DecodingInput, decodingOf, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
 import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
 import {
@@ -107,8 +107,23 @@ export function openWhisper(parts: WhisperParts): Whisper {
 
     const startedAtMs = performance.now();
     const cross = await encoder.run({ pcm: toPcm(samples) }, crossNames(shape));
-    const encodedAtMs = performance.now();
+    const encodeMs = performance.now() - startedAtMs;
+    try {
+      return await read(cross, samples.length, { ...options, task, candidates }, encodeMs);
+    } finally {
+      encoder.release(Object.values(cross));
+    }
+  };
 
+  /** What the decoder makes of what the encoder heard in `samples` samples. */
+  const read = async (
+    cross: Readonly<Record<string, Tensor>>,
+    samples: number,
+    options: TranscribeOptions & Required<Pick<TranscribeOptions, 'task' | 'candidates'>>,
+    encodeMs: number,
+  ): Promise<Transcription> => {
+    const { language, task, candidates } = options;
+    const startedAtMs = performance.now();
     const input = { decoder, shape, endOfText: special.endOfText, cross };
     const spoken = language ?? (await detectLanguage(candidates, languages, special, input));
     const firstTimestamp = options.timestamps === true ? special.firstTimestamp : undefined;
@@ -130,22 +145,24 @@ export function openWhisper(parts: WhisperParts): Whisper {
             noTimestamps: special.noTimestamps,
             firstTimestamp,
             maxInitial: generation.max_initial_timestamp_index ?? defaultMaxInitialTimestamp,
-            last: Math.ceil(samples.length / samplesPerAudioFrame),
+            last: Math.ceil(samples / samplesPerAudioFrame),
           };
-    const heard = await listen(new Decoding({ ...input, prompt, timestampRules }), {
-      defaults,
-      seed: options.seed ?? 0,
-      decode: tokenizer.decode,
-      keyTerms: keyTermsOf(options.keyTerms),
-      maxTokens: spareTokens + Math.ceil((samples.length / samplesPerSecond) * tokensPerSecond),
-    });
+    const heard = await decodingOf({ ...input, prompt, timestampRules }, (decoding) =>
+      listen(decoding, {
+        defaults,
+        seed: options.seed ?? 0,
+        decode: tokenizer.decode,
+        keyTerms: keyTermsOf(options.keyTerms),
+        maxTokens: spareTokens + Math.ceil((samples / samplesPerSecond) * tokensPerSecond),
+      }),
+    );
     const rejected = reasonToReject(heard, defaults);
     const words =
       options.words === true && rejected === undefined
         ? await timesOf(parts, input, heard.attempt, spoken, languages.taskTokenOf?.get(task), languages)
         : undefined;
     const { attempt, compressionRatio, noSpeechProb, temperature } = heard;
-    const durationMs = (samples.length / samplesPerSecond) * 1000;
+    const durationMs = (samples / samplesPerSecond) * 1000;
     return {
       text: rejected === undefined ? heard.text : '',
       language: spoken,
@@ -162,8 +179,8 @@ export function openWhisper(parts: WhisperParts): Whisper {
       ...(rejected === undefined ? {} : { rejected }),
       timings: {
         melMs: 0,
-        encodeMs: encodedAtMs - startedAtMs,
-        decodeMs: performance.now() - encodedAtMs,
+        encodeMs,
+        decodeMs: performance.now() - startedAtMs,
       },
     };
   };
@@ -198,8 +215,8 @@ async function timesOf(
   const start = buildPrompt(special, told, shape.maxTextTokens).tokens;
   const whole = [...start, ...tokens, special.endOfText];
   if (whole.length > shape.maxTextTokens) return undefined;
-  const reading = new Decoding({ ...input, prompt: { tokens: whole, startRow: 0 } });
-  const weights = await reading.crossWeights();
+  const reading = { ...input, prompt: { tokens: whole, startRow: 0 } };
+  const weights = await decodingOf(reading, (decoding) => decoding.crossWeights());
   if (weights === undefined) return undefined;
   const heads = generation.alignment_heads ?? defaultHeads(shape.decoderLayers, shape.decoderHeads);
   const map = attentionMap(weights, heads);

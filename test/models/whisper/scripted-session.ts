@@ -207,6 +207,9 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
       ...self.map((name) => `present_${name}`),
     ],
     run: async (feeds, fetches, into) => answer(feeds, fetches, into),
+    release: (tensors) => {
+      for (const { data } of tensors) structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
+    },
     close: async () => {},
   };
 }
@@ -230,6 +233,9 @@ export function scriptedEncoder(shape: WhisperShape): Session & { readonly fedSa
       return Object.fromEntries(
         fetches.map((name) => [name, { type: 'float32', dims, data: new Float32Array(size) }]),
       );
+    },
+    release: (tensors) => {
+      for (const { data } of tensors) structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
     },
     close: async () => {},
   };
