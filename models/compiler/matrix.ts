@@ -48,6 +48,8 @@ export type WeightOptions = {
   readonly weights: WeightFormat;
   /** Formats by part, by role, or by layer and role; the more precise name wins. */
   readonly exceptions: Readonly<Record<string, WeightFormat>>;
+  /** int8 weights are stored as uint8, 128 more each: the same products. For processors that have no others. */
+  readonly unsigned?: boolean;
 };
 
 /** Throws `Fault` USAGE_INVALID for a name that no matrix has or a format that does not exist. */
@@ -178,8 +180,11 @@ export function quantizedRows(rows: Rows): Quantized {
   });
 }
 
-/** int8 as columns [ins, outs], for multiplying with. */
-function quantizedColumns(rows: Rows): Quantized {
+/** The zero of numbers that are stored as unsigned ones. */
+const unsignedZero = 128;
+
+/** int8 as columns [ins, outs], for multiplying with; as uint8 if `unsigned`. */
+function quantizedColumns(rows: Rows, unsigned: boolean): Quantized {
   let columns: Int8Array | undefined;
   const collected = quantized(rows, 1, (values, first) => {
     columns ??= new Int8Array(rows.ins * rows.outs);
@@ -189,8 +194,10 @@ function quantizedColumns(rows: Rows): Quantized {
   });
   function* numbers() {
     yield* collected.numbers();
-    yield columns as Int8Array;
+    const made = columns as Int8Array;
     columns = undefined;
+    if (unsigned) for (let i = 0; i < made.length; i++) made[i] = (made[i] as number) ^ unsignedZero;
+    yield made;
   }
   return { numbers, scales: collected.scales };
 }
@@ -198,7 +205,13 @@ function quantizedColumns(rows: Rows): Quantized {
 /** A matrix laid down in a graph, ready to be multiplied with. */
 export type PlacedMatrix =
   | { readonly format: 'fp32'; readonly columns: Value }
-  | { readonly format: 'int8'; readonly columns: Value; readonly scales: Value }
+  | {
+      readonly format: 'int8';
+      readonly columns: Value;
+      readonly scales: Value;
+      /** Of unsigned numbers. */
+      readonly zero?: Value;
+    }
   | {
       readonly format: 'int4';
       readonly packed: Value;
@@ -224,11 +237,13 @@ export function placeMatrix(
     return { format, columns: graph.weight('weight', 'float32', [ins, outs], source) };
   }
   if (format === 'int8') {
-    const { numbers, scales } = quantizedColumns(rows);
+    const unsigned = options.unsigned === true;
+    const { numbers, scales } = quantizedColumns(rows, unsigned);
     return {
       format,
-      columns: graph.weight('weight', 'int8', [ins, outs], numbers),
+      columns: graph.weight('weight', unsigned ? 'uint8' : 'int8', [ins, outs], numbers),
       scales: graph.weight('scales', 'float32', [outs], scales),
+      ...(unsigned ? { zero: graph.constant(Uint8Array.of(unsignedZero), []) } : {}),
     };
   }
   const block = format === 'int4' ? 32 : 128;
@@ -247,7 +262,7 @@ export function placeMatrix(
 
 /** x [.., ins] times a placed matrix, plus `bias` [outs]. */
 export function multiply(graph: GraphBuilder, x: Value, matrix: PlacedMatrix, bias?: Value): Value {
-  if (matrix.format === 'int8') return graph.dynamicQuantizeMatMul(x, matrix.columns, matrix.scales, bias);
+  if (matrix.format === 'int8') return graph.dynamicQuantizeMatMul(x, matrix, bias);
   if (matrix.format === 'int4') return graph.matMulFourBits(x, matrix, matrix.dims, bias);
   const product = graph.matMul(x, matrix.columns);
   return bias === undefined ? product : graph.add(product, bias);

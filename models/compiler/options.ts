@@ -3,7 +3,7 @@ import type { FusedOptions } from './fused.ts';
 import type { LayerSelection } from './layers.ts';
 import { checkAttentionWindow } from './local-attention.ts';
 import { checkWeightOptions, partOf } from './matrix.ts';
-import { type CpuProfile, mayBeRewritten, weightsFor } from './profiles.ts';
+import { type CpuProfile, overflowCare, weightsFor } from './profiles.ts';
 
 /** Everything that decides what the graphs of a checkpoint are. */
 export type CompleteOptions = FusedOptions & LayerSelection;
@@ -26,7 +26,8 @@ export function checkOptions(options: CompileOptions): void {
 export function completeOptions(options: CompileOptions, modelWidth: number): CompleteOptions {
   const profile = options.profile ?? safestProfile;
   const usual = weightsFor(profile, modelWidth);
-  const rewritable = options.rewritable ?? mayBeRewritten(profile, modelWidth);
+  const care = overflowCare(profile, modelWidth);
+  const { rewritable = care.rewritable, unsigned = care.unsigned } = options;
   const { attentionWindow, keepEncoderLayers, keepDecoderLayers } = options;
   // a format asked for is meant for everything, that of a part for all of the part; exceptions come on top of what is usual
   const { exceptions: asked = {} } = options;
@@ -36,7 +37,8 @@ export function completeOptions(options: CompileOptions, modelWidth: number): Co
     weights: options.weights ?? usual.weights,
     exceptions: Object.fromEntries(Object.entries(exceptions).sort(([a], [b]) => (a < b ? -1 : 1))),
     inspect: options.inspect ?? false,
-    ...(rewritable ? { rewritable } : {}),
+    ...(rewritable === true ? { rewritable } : {}),
+    ...(unsigned === true ? { unsigned } : {}),
     ...(options.alignment === true ? { alignment: true } : {}),
     // absent where they are not asked for, as in a description that was read back
     ...(attentionWindow === undefined ? {} : { attentionWindow }),

@@ -43,9 +43,14 @@ export function weightsFor(profile: CpuProfile, modelWidth: number): WeightOptio
 }
 
 /**
- * Whether int8 weights have to be rewritten to unsigned ones as they are loaded: on x86 without VNNI, whose kernels
- * overflow otherwise. Narrow models are compiled once for all processors.
+ * On x86 without VNNI sums of unsigned inputs and signed weights overflow in 16 bits; those of unsigned weights do not.
+ * Models compiled for it have them. Narrow models are compiled once for all processors: ONNX Runtime rewrites their
+ * weights where it has to as it loads them, which takes memory and time in wide ones (docs/bench/footprint.md).
  */
-export function mayBeRewritten(profile: CpuProfile, modelWidth: number): boolean {
-  return profile === 'avx2' || modelWidth < fourBitsFromWidth;
+export function overflowCare(
+  profile: CpuProfile,
+  modelWidth: number,
+): { readonly rewritable?: true; readonly unsigned?: true } {
+  if (modelWidth < fourBitsFromWidth) return { rewritable: true };
+  return profile === 'avx2' ? { unsigned: true } : {};
 }

@@ -434,12 +434,17 @@ export class GraphBuilder {
   // --- com.microsoft ---
 
   /**
-   * a [.., K] float32 times int8 columns b [K, N], each with its own scale [N]; `a` is quantised to uint8 as it
-   * comes, over the whole tensor. Signed weights: the unsigned kernels take twice as long (x86) or are slower than
-   * float32 (Cortex-A72).
+   * a [.., K] float32 times int8 columns [K, N], each with its own scale [N], or uint8 columns with a zero [] as well;
+   * `a` is quantised to uint8 as it comes, over the whole tensor. Signed columns, where their sums are exact: the kernels
+   * for unsigned ones take twice as long (x86 with VNNI) or are slower than float32 (Cortex-A72).
    */
-  dynamicQuantizeMatMul(a: Value, b: Value, scale: Value, bias: Value | undefined): Value {
-    const inputs = bias === undefined ? [a, b, scale] : [a, b, scale, undefined, bias];
+  dynamicQuantizeMatMul(
+    a: Value,
+    b: { readonly columns: Value; readonly scales: Value; readonly zero?: Value },
+    bias: Value | undefined,
+  ): Value {
+    const inputs = [a, b.columns, b.scales, b.zero, bias];
+    while (inputs.at(-1) === undefined) inputs.pop();
     return this.node('DynamicQuantizeMatMul', inputs, { domain: microsoft });
   }
   /**

@@ -8,8 +8,9 @@ import { formatOf, matrixRoles } from '../../../models/compiler/matrix.ts';
 import { completeOptions } from '../../../models/compiler/options.ts';
 import { cpuProfiles, weightsFor } from '../../../models/compiler/profiles.ts';
 import { smallestShape, writeRandomWhisper } from '../../fixtures/random-whisper.ts';
-import { embeddedModelDir } from '../../golden.ts';
+import { embeddedModelDir, type GoldenUtterance, readGolden } from '../../golden.ts';
 import { temporaryDir } from '../../graph-files.ts';
+import { encode, openFused, TeacherForced } from '../../whisper-graphs.ts';
 
 const profiles = suite('cpu profiles');
 /** The narrowest published Whisper. */
@@ -44,11 +45,10 @@ profiles('with it, what is read for one token at a time has 4 bits, but what is 
 profiles('int8 weights of a decoder lie where the library can rewrite them only where it may have to', () => {
   const rewritable = (profile: (typeof cpuProfiles)[number], width: number) =>
     completeOptions({ profile, weights: 'int8' }, width).rewritable === true;
-  assert.equal(
-    cpuProfiles.filter((profile) => rewritable(profile, tiny)),
-    ['avx2'],
-  );
-  for (const profile of cpuProfiles) assert.ok(rewritable(profile, tiny / 2), profile);
+  for (const profile of cpuProfiles) {
+    assert.not(rewritable(profile, tiny), profile);
+    assert.ok(rewritable(profile, tiny / 2), profile);
+  }
 
   const arch = readArchitecture(embeddedModelDir);
   const matrices = (rewritable: boolean) => {
@@ -62,6 +62,26 @@ profiles('int8 weights of a decoder lie where the library can rewrite them only 
   // twelve in two layers, the head, and the embeddings
   assert.equal(matrices(true), [0, 14]);
   assert.equal(matrices(false), [14, 0]);
+});
+
+profiles('wide models have unsigned weights for x86 without VNNI, with the same sums', async () => {
+  const unsigned = (profile: (typeof cpuProfiles)[number], width: number) =>
+    completeOptions({ profile }, width).unsigned === true;
+  assert.equal(
+    cpuProfiles.filter((profile) => unsigned(profile, tiny)),
+    ['avx2'],
+  );
+  for (const profile of cpuProfiles) assert.not(unsigned(profile, tiny / 2), profile);
+
+  const [golden] = readGolden();
+  const hear = async (care: { readonly rewritable: true } | { readonly unsigned: true }) => {
+    const sessions = await openFused(embeddedModelDir, temporaryDir(), { weights: 'int8', ...care });
+    const { cross } = await encode(sessions, (golden as GoldenUtterance).samples);
+    const { logits } = await new TeacherForced(sessions, cross, 16).step([2, 5, 9, 4], [3], 0);
+    await Promise.all([sessions.encoder.close(), sessions.decoder.close()]);
+    return { ...cross, logits };
+  };
+  assert.equal(await hear({ rewritable: true }), await hear({ unsigned: true }));
 });
 
 profiles('the embedded model is the same on every machine', () => {
