@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import socket
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +49,23 @@ class Student(nn.Module):
         self.phones = nn.Linear(whisper.shape.d_model, len(PHONES))
 
 
+@dataclass(frozen=True)
+class Forward:
+    """What became of a batch of B utterances with S positions of sound and L tokens."""
+
+    ids: list[list[int]]
+    #: where speech starts and ends in each after the stretching, s
+    spans_s: list[tuple[float, float]]
+    #: [B, L]
+    targets: Tensor
+    #: logits [B, S, phones]
+    phones: Tensor
+    #: [B, L, vocabulary], or nothing while only the encoder learns
+    logits: Tensor | None
+    #: the teacher's of the same shape, where there is one
+    guess: Tensor | None
+
+
 class Trainer:
     """One process of the training. Rank 0 also writes metrics (`metrics.jsonl`) and checkpoints to `out`."""
 
@@ -59,7 +75,6 @@ class Trainer:
         self._out = out
         self._rank = rank
         seed = recipe.seed + 1000 * rank
-        random.seed(seed)
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         # tiny numbers at the end of the mean and of the optimiser's moments are slow, and nothing
@@ -105,7 +120,6 @@ class Trainer:
             self._corpus, Augmenter(self._corpus, seed), self.tokenizer, longest_text, recipe.batching, seed
         )
         self._numpy_random = np.random.default_rng(seed)
-        self._random = random.Random(seed)
         self._generator = torch.Generator().manual_seed(seed)
 
     def _learn_words(self) -> None:
@@ -169,49 +183,56 @@ class Trainer:
         return self.recipe.strength * min(1.0, 0.2 + 1.6 * share)
 
     def losses(self, batch: Batch, share: float) -> dict[str, Tensor]:
-        """The parts of the loss for a batch, at a share of the training."""
-        recipe, tokenizer = self.recipe, self.tokenizer
-        ids = [tokenizer.encode(text) for text in batch.texts]
+        """The parts of the loss for a batch, at a share of the training, and `total`: their weighted sum."""
+        recipe = self.recipe
+        guided = recipe.guidance_weight * max(0.0, 1 - 2 * share)
+        keep_cross_attention(self.student.whisper, guided > 0)
+        said = self._forward(batch, share)
+        parts = {}
+        if recipe.phone_weight > 0:
+            parts["phones"] = phone_loss(said.phones, [self._pronunciations.of(text) for text in batch.texts])
+        if said.logits is None:
+            return parts | {"total": parts["phones"]}
+        parts["text"] = text_loss(said.logits, said.targets, recipe.label_smoothing)
+        total = (1 - recipe.phone_weight) * parts["text"]
+        if recipe.phone_weight > 0:
+            total = total + recipe.phone_weight * parts["phones"]
+        if said.guess is not None:
+            parts["teacher"] = distillation_loss(said.logits, said.guess, said.targets, recipe.temperature)
+            total = total + recipe.teacher_weight * parts["teacher"]
+        if guided > 0:
+            parts["guidance"] = guidance_loss(self.student.whisper, said.ids, said.spans_s, self.tokenizer)
+            total = total + guided * parts["guidance"]
+        return parts | {"total": total}
+
+    def _forward(self, batch: Batch, share: float) -> Forward:
+        """Augments the spectrograms, hides tokens, and asks the student and its teacher."""
+        recipe, tokenizer, whisper = self.recipe, self.tokenizer, self.student.whisper
         strength = self._strength(share)
-        unstretched = log_mel(batch.samples, self.student.whisper.shape.num_mel_bins)
+        unstretched = log_mel(batch.samples, whisper.shape.num_mel_bins)
         mel = stretch_mel(unstretched, mel_stretch_factor(strength, self._numpy_random))
         stretched = mel.shape[2] / unstretched.shape[2]
-        spans_s = [(start * stretched, end * stretched) for start, end in batch.spans_s]
         # the teacher hears what is hidden from the student
         unmasked = mel
         mel = spec_augment(mel, strength, self._numpy_random)
+        ids = [tokenizer.encode(text) for text in batch.texts]
         inputs, targets = decoder_texts(ids, tokenizer)
         dropout = recipe.token_dropout * min(1.0, (1 - share) / 0.4)
         inputs = drop_tokens(inputs, dropout, tokenizer, self._generator)
-        guided = recipe.guidance_weight * max(0.0, 1 - 2 * share)
-        encoder_only = share < recipe.encoder_first and recipe.phone_weight > 0
-        whisper = self.student.whisper
         if recipe.imitate and share >= recipe.imitate_from:
             imitate(whisper, recipe.imitate, len(tokenizer.specials.prompt))
-        keep_cross_attention(whisper, guided > 0)
+        encoder_only = share < recipe.encoder_first and recipe.phone_weight > 0
+        logits = guess = None
         with torch.autocast("cpu", torch.bfloat16):
             sound = whisper.encode(mel)
             alone = self.progress.step < recipe.phone_head_steps
             phones = self.student.phones(sound.detach() if alone else sound)
-            logits = None if encoder_only else whisper.decode(inputs, sound)
-            if self._teacher is not None and logits is not None:
-                guess = teachers_guess(self._teacher, unmasked, inputs)
-        parts = {}
-        if recipe.phone_weight > 0:
-            parts["phones"] = phone_loss(phones, [self._pronunciations.of(text) for text in batch.texts])
-        if logits is None:
-            return parts | {"total": parts["phones"]}
-        parts["text"] = text_loss(logits, targets, recipe.label_smoothing)
-        total = (1 - recipe.phone_weight) * parts["text"]
-        if recipe.phone_weight > 0:
-            total = total + recipe.phone_weight * parts["phones"]
-        if self._teacher is not None:
-            parts["teacher"] = distillation_loss(logits, guess, targets, recipe.temperature)
-            total = total + recipe.teacher_weight * parts["teacher"]
-        if guided > 0:
-            parts["guidance"] = guidance_loss(whisper, ids, spans_s, tokenizer)
-            total = total + guided * parts["guidance"]
-        return parts | {"total": total}
+            if not encoder_only:
+                logits = whisper.decode(inputs, sound)
+                if self._teacher is not None:
+                    guess = teachers_guess(self._teacher, unmasked, inputs)
+        spans_s = [(start * stretched, end * stretched) for start, end in batch.spans_s]
+        return Forward(ids, spans_s, targets, phones, logits, guess)
 
     def _average_gradients(self) -> None:
         gradients = [

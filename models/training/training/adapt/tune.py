@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -82,7 +81,6 @@ class Tuner:
         )
         self._resume()
         seed = recipe.seed + self.progress.step
-        random.seed(seed)
         torch.manual_seed(seed)
         torch.set_flush_denormal(True)
         longest_text = model.shape.max_target_positions - len(tokenizer.specials.prompt) - 1
