@@ -12,7 +12,7 @@ from test_adapt_household import EMBEDDED, household
 
 from training.__main__ import main
 from training.adapt.low_rank import LowRank, last_layer, low_rank, merge
-from training.adapt.tune import Recipe, Tuner
+from training.adapt.tune import Tuner, TuningRecipe
 from training.corpora import Corpora
 from training.errors import TrainingFault
 from training.model import Shape, Whisper, load_checkpoint
@@ -144,7 +144,7 @@ def test_a_wrecked_model_is_not_exported_unless_forced(
 def test_an_interrupted_training_goes_on_where_it_was(adapted: Path, tmp_path: Path) -> None:
     corpus = Corpora(list((adapted / "work").glob("*/learnt")))
     tokenizer = Tokenizer.load(EMBEDDED / "tokenizer.json")
-    recipe = Recipe(steps=3, minutes=60, frames=800)
+    recipe = TuningRecipe(steps=3, minutes=60, frames=800)
 
     def begun() -> Tuner:
         model = load_checkpoint(EMBEDDED)

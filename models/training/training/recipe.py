@@ -66,7 +66,12 @@ class Progress:
 
     def share(self, recipe: Recipe) -> float:
         """How much of the training is over, 0 to 1."""
-        return min(1.0, max(self.presentations / recipe.presentations, self.elapsed_s / 60 / recipe.minutes))
+        return share_over(self.presentations / recipe.presentations, self.elapsed_s, recipe.minutes)
+
+
+def share_over(done: float, elapsed_s: float, minutes: float) -> float:
+    """How much of a training is over, 0 to 1: by the share of it that is done, or by the clock if that is ahead."""
+    return min(1.0, max(done, elapsed_s / 60 / minutes))
 
 
 def learning_rate(recipe: Recipe, step: int, share: float) -> float:

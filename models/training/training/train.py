@@ -18,12 +18,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from training.augment import Augmenter, mel_stretch_factor, spec_augment, stretch_mel
+from training.augment import Augmenter, augmented_mel
 from training.batches import Batch, Batches
 from training.corpora import Corpora
 from training.distil import distillation_loss, load_teacher, teachers_guess
 from training.errors import TrainingFault
-from training.features import log_mel
 from training.losses import (
     decoder_texts,
     drop_tokens,
@@ -38,6 +37,7 @@ from training.quantise import check_format, imitate
 from training.recipe import Progress, Recipe, learning_rate
 from training.text import vocabulary
 from training.tokens import Tokenizer
+from training.update import clipped_step, set_rate
 
 
 class Student(nn.Module):
@@ -208,13 +208,8 @@ class Trainer:
     def _forward(self, batch: Batch, share: float) -> Forward:
         """Augments the spectrograms, hides tokens, and asks the student and its teacher."""
         recipe, tokenizer, whisper = self.recipe, self.tokenizer, self.student.whisper
-        strength = self._strength(share)
-        unstretched = log_mel(batch.samples, whisper.shape.num_mel_bins)
-        mel = stretch_mel(unstretched, mel_stretch_factor(strength, self._numpy_random))
-        stretched = mel.shape[2] / unstretched.shape[2]
-        # the teacher hears what is hidden from the student
-        unmasked = mel
-        mel = spec_augment(mel, strength, self._numpy_random)
+        bins = whisper.shape.num_mel_bins
+        mel = augmented_mel(batch.samples, bins, self._strength(share), self._numpy_random)
         ids = [tokenizer.encode(text) for text in batch.texts]
         inputs, targets = decoder_texts(ids, tokenizer)
         dropout = recipe.token_dropout * min(1.0, (1 - share) / 0.4)
@@ -224,14 +219,15 @@ class Trainer:
         encoder_only = share < recipe.encoder_first and recipe.phone_weight > 0
         logits = guess = None
         with torch.autocast("cpu", torch.bfloat16):
-            sound = whisper.encode(mel)
+            sound = whisper.encode(mel.masked)
             alone = self.progress.step < recipe.phone_head_steps
             phones = self.student.phones(sound.detach() if alone else sound)
             if not encoder_only:
                 logits = whisper.decode(inputs, sound)
                 if self._teacher is not None:
-                    guess = teachers_guess(self._teacher, unmasked, inputs)
-        spans_s = [(start * stretched, end * stretched) for start, end in batch.spans_s]
+                    # the teacher hears what is hidden from the student
+                    guess = teachers_guess(self._teacher, mel.unmasked, inputs)
+        spans_s = [(start * mel.stretched, end * mel.stretched) for start, end in batch.spans_s]
         return Forward(ids, spans_s, targets, phones, logits, guess)
 
     def _average_gradients(self) -> None:
@@ -250,22 +246,20 @@ class Trainer:
         """One update. A batch whose gradient is not finite changes nothing."""
         recipe = self.recipe
         rate = learning_rate(recipe, self.progress.step, share)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimiser, rate)
         parts = self.losses(batch, share)
         self._optimiser.zero_grad()
         parts["total"].backward()
         if dist.is_initialized():
             self._average_gradients()
-        norm = torch.nn.utils.clip_grad_norm_(self._trained, recipe.gradient_norm, foreach=True)
-        if torch.isfinite(norm):
-            self._optimiser.step()
+        norm, done = clipped_step(self._optimiser, self._trained, recipe.gradient_norm)
+        if done:
             decay = min(recipe.mean_decay, (self.progress.step + 1) / (self.progress.step + 20))
             torch._foreach_lerp_(self._mean, [weight.detach() for weight in self._trained], 1 - decay)
         self.progress.step += 1
         self.progress.presentations += len(batch.texts) * recipe.processes
         self.progress.sound_s += batch.samples.numel() / 16000 * recipe.processes
-        return {name: part.item() for name, part in parts.items()} | {"norm": norm.item(), "rate": rate}
+        return {name: part.item() for name, part in parts.items()} | {"norm": norm, "rate": rate}
 
     def _shared_share(self) -> float:
         """The share of the training that is over, the same in all processes: their clocks differ."""

@@ -25,7 +25,7 @@ from training.adapt.spoken import (
     voices_to_check_with,
     voices_to_learn_from,
 )
-from training.adapt.tune import Recipe, Tuner
+from training.adapt.tune import Tuner, TuningRecipe
 from training.corpora import Corpora
 from training.corpus import Corpus
 from training.errors import TrainingFault
@@ -46,7 +46,7 @@ RECORDED_TIMES = 5
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    recipe = Recipe()
+    recipe = TuningRecipe()
     words = parser.add_mutually_exclusive_group(required=True)
     words.add_argument("--household", type=Path, help="JSON file of lists: person, room, device, phrase")
     words.add_argument("--names", type=Path, help="names, one a line: siobhan, or siobhan = shavawn")
@@ -140,14 +140,14 @@ def _adapt(args: argparse.Namespace) -> None:
     )
 
 
-def _updated(args: argparse.Namespace, recogniser: Recogniser, household: Household) -> Recipe:
+def _updated(args: argparse.Namespace, recogniser: Recogniser, household: Household) -> TuningRecipe:
     """Gives the model the update that will learn, which changes nothing yet."""
     if args.last_layer:
         terms = (recogniser.tokenizer.encode(term.text) for term in household.terms)
         last_layer(recogniser.model, sorted({id for term in terms for id in term}))
     else:
         low_rank(recogniser.model, args.rank, args.seed)
-    return Recipe(args.steps, args.minutes, args.rank, args.learning_rate, seed=args.seed)
+    return TuningRecipe(args.steps, args.minutes, args.rank, args.learning_rate, seed=args.seed)
 
 
 def _speak(args: argparse.Namespace, household: Household) -> Folders:

@@ -10,22 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.augment import Augmenter, mel_stretch_factor, spec_augment, stretch_mel
+from training.augment import Augmenter, augmented_mel
 from training.batches import Batch, Batches, Batching
 from training.corpora import Corpora
-from training.features import log_mel
 from training.losses import decoder_texts, drop_tokens, text_loss
 from training.model import Whisper
+from training.recipe import share_over
 from training.tokens import Tokenizer
+from training.update import clipped_step, set_rate
 
 #: fewer of each than a long training has: making them would take longer than what they are for
 ROOMS, NOISE_CLIPS = 30, 15
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TuningRecipe:
     """Everything that decides what comes out, but the corpora. The clock, too: it ends `steps` early."""
 
     steps: int = 300
@@ -49,13 +50,13 @@ class Recipe:
 
 
 @dataclass
-class Progress:
+class TuningProgress:
     step: int = 0
     elapsed_s: float = 0.0
 
-    def share(self, recipe: Recipe) -> float:
+    def share(self, recipe: TuningRecipe) -> float:
         """How much is over, 0 to 1."""
-        return min(1.0, max(self.step / recipe.steps, self.elapsed_s / 60 / recipe.minutes))
+        return share_over(self.step / recipe.steps, self.elapsed_s, recipe.minutes)
 
 
 def number_format() -> torch.dtype:
@@ -68,9 +69,9 @@ class Tuner:
     """Trains the weights of `model` that require a gradient; goes on from `state_file` if there is one."""
 
     def __init__(
-        self, model: Whisper, tokenizer: Tokenizer, corpus: Corpora, recipe: Recipe, state_file: Path
+        self, model: Whisper, tokenizer: Tokenizer, corpus: Corpora, recipe: TuningRecipe, state_file: Path
     ) -> None:
-        self.progress = Progress()
+        self.progress = TuningProgress()
         self._model = model
         self._tokenizer = tokenizer
         self._recipe = recipe
@@ -97,7 +98,7 @@ class Tuner:
                 for name, weight in saved["weights"].items():
                     self._learning[name].copy_(weight)
             self._optimiser.load_state_dict(saved["optimiser"])
-            self.progress = Progress(**saved["progress"])
+            self.progress = TuningProgress(**saved["progress"])
 
     def save(self) -> None:
         """What an interrupted run goes on from; whole or as before."""
@@ -113,27 +114,23 @@ class Tuner:
     def loss(self, batch: Batch) -> Tensor:
         """Mean cross-entropy per token of an augmented batch."""
         recipe, tokenizer = self._recipe, self._tokenizer
-        mel = log_mel(batch.samples, self._model.shape.num_mel_bins)
-        mel = stretch_mel(mel, mel_stretch_factor(recipe.strength, self._numpy_random))
-        mel = spec_augment(mel, recipe.strength, self._numpy_random)
+        bins = self._model.shape.num_mel_bins
+        mel = augmented_mel(batch.samples, bins, recipe.strength, self._numpy_random)
         inputs, targets = decoder_texts([tokenizer.encode(text) for text in batch.texts], tokenizer)
         inputs = drop_tokens(inputs, recipe.token_dropout, tokenizer, self._generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._format is torch.bfloat16):
-            logits = self._model.decode(inputs, self._model.encode(mel))
+            logits = self._model.decode(inputs, self._model.encode(mel.masked))
         return text_loss(logits, targets, recipe.label_smoothing)
 
     def step(self, batch: Batch, share: float) -> float:
         """One update at a share of the training; returns the loss. A gradient not finite changes nothing."""
         recipe = self._recipe
         warm = min(1.0, (self.progress.step + 1) / recipe.warm_up_steps)
-        for group in self._optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share))
+        set_rate(self._optimiser, recipe.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)))
         loss = self.loss(batch)
         self._optimiser.zero_grad()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self._learning.values(), recipe.gradient_norm)
-        if torch.isfinite(norm):
-            self._optimiser.step()
+        clipped_step(self._optimiser, list(self._learning.values()), recipe.gradient_norm)
         self.progress.step += 1
         return loss.item()
 

@@ -1,5 +1,6 @@
 """Augmentation of log-mel spectrograms: stretching, vocal tract length, SpecAugment."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -8,11 +9,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.augment.table import DEFAULT_TABLE, Table
-from training.features import SAMPLE_RATE_HZ, mel_edges_hz, mel_from_hz
+from training.features import SAMPLE_RATE_HZ, log_mel, mel_edges_hz, mel_from_hz
 
 #: What a Whisper encoder takes at most.
 MOST_FRAMES = 3000
 _WARPS = 41
+
+
+@dataclass(frozen=True)
+class AugmentedMel:
+    """Log-mel spectrograms [B, bins, T] of augmented utterances."""
+
+    #: with warped frequencies, and some of it masked
+    masked: Tensor
+    #: the same without either
+    unmasked: Tensor
+    #: how many times as long as the sound it is: positions in time go along with it
+    stretched: float
+
+
+def augmented_mel(
+    samples: Tensor, mel_bins: int, strength: float, rng: np.random.Generator, table: Table = DEFAULT_TABLE
+) -> AugmentedMel:
+    """What a model in training hears of `samples` [B, samples]: stretched all alike, then masked one by one."""
+    mel = log_mel(samples, mel_bins)
+    stretched = stretch_mel(mel, mel_stretch_factor(strength, rng, table))
+    masked = spec_augment(stretched, strength, rng, table)
+    return AugmentedMel(masked, stretched, stretched.shape[2] / mel.shape[2])
 
 
 def mel_stretch_factor(strength: float, rng: np.random.Generator, table: Table = DEFAULT_TABLE) -> float:
