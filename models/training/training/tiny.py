@@ -20,7 +20,7 @@ from training.label import Labelling, label
 from training.model import Shape, Whisper, save_checkpoint
 from training.recipe import Recipe
 from training.select_command import select_into
-from training.speech import command as synthesise
+from training.speech.command import Job, make_corpus
 from training.train import train
 
 HELP = """Goes the whole way once, in under ten minutes on two cores: sentences, speech, a teacher of nothing,
@@ -64,10 +64,7 @@ def _shape(encoder_layers: int, decoder_layers: int) -> Shape:
 
 
 def _synthesise(out: Path, utterances: int, split: str, workers: int) -> None:
-    parser = argparse.ArgumentParser()
-    synthesise.arguments(parser)
-    given = ["--out", out, "--utterances", utterances, "--split", split, "--workers", workers, "--shard", 100]
-    if synthesise.run(parser.parse_args([str(argument) for argument in given])) != 0:
+    if not make_corpus(Job(out, utterances, split=split, workers=workers, shard=100)):
         raise TrainingFault("INTERRUPTED", f"{utterances} utterances in {out}", "fewer", "run it again")
 
 

@@ -22,53 +22,75 @@ HELP = "Speaks sentences with every installed engine into a corpus folder; run i
 PROGRESS_EVERY_S = 10.0
 
 
+@dataclass(frozen=True)
+class Job:
+    """A corpus to be made or continued. `shard` is the utterances of one; each of `workers` takes a core."""
+
+    out: Path
+    utterances: int
+    seed: int = 1
+    split: str = "train"
+    roles: tuple[str, ...] = ("train",)
+    workers: int = 1
+    shard: int = 500
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="corpus folder, new or to be continued")
     parser.add_argument("--utterances", type=int, required=True, help="how many the corpus shall have in all")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--split", choices=("train", "test"), default="train", help="of the sentences")
+    parser.add_argument("--seed", type=int, default=Job.seed)
+    parser.add_argument("--split", choices=("train", "test"), default=Job.split, help="of the sentences")
     parser.add_argument(
         "--roles",
-        default="train",
+        default=",".join(Job.roles),
         help="of the voices, with commas between: train, unseen-voice, unseen-engine",
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes, one core each")
-    parser.add_argument("--shard", type=int, default=500, help="utterances in a shard")
+    parser.add_argument("--workers", type=int, default=Job.workers, help="processes, one core each")
+    parser.add_argument("--shard", type=int, default=Job.shard, help="utterances in a shard")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the shards that are missing. 0 when all are there, 130 if interrupted (what is whole stays)."""
+    """0 when the corpus is whole, 130 if interrupted."""
+    given = vars(args) | {"roles": tuple(args.roles.split(","))}
+    return 0 if make_corpus(Job(**given)) else 130
+
+
+def make_corpus(job: Job) -> bool:
+    """Makes the shards that are missing. False if interrupted: what is whole stays, and a second call goes on.
+
+    From here on SIGTERM is a KeyboardInterrupt. Raises USAGE_INVALID and what making shards raises.
+    """
     for name in ("utterances", "workers", "shard"):
-        if getattr(args, name) < 1:
+        if getattr(job, name) < 1:
             raise TrainingFault(
-                "USAGE_INVALID", f"--{name} of 1 or more", str(getattr(args, name)), "give a larger number"
+                "USAGE_INVALID", f"--{name} of 1 or more", str(getattr(job, name)), "give a larger number"
             )
-    roles = sorted(set(args.roles.split(",")))
+    roles = sorted(set(job.roles))
     # Ending by SIGTERM is then like Ctrl-C: temporary folders are removed on the way out.
     signal.signal(signal.SIGTERM, _interrupt)
     print("\n".join(voices_text(roles)), flush=True)
-    settings = synthesise.settings_for(args.seed, args.split, roles, args.shard)
-    todo = synthesise.prepare(args.out, settings, args.utterances)
-    there = -(-args.utterances // args.shard) - len(todo)
-    print(f"{args.out}: {there} shards there, {len(todo)} to make", flush=True)
-    progress = Progress(sum(min(args.shard, args.utterances - i * args.shard) for i in todo))
+    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard)
+    todo = synthesise.prepare(job.out, settings, job.utterances)
+    there = -(-job.utterances // job.shard) - len(todo)
+    print(f"{job.out}: {there} shards there, {len(todo)} to make", flush=True)
+    progress = Progress(sum(min(job.shard, job.utterances - i * job.shard) for i in todo))
 
     def take(event: Event) -> None:
         progress.take(event)
         if isinstance(event, Made):
-            synthesise.write_card(args.out, settings)
+            synthesise.write_card(job.out, settings)
 
     try:
-        if min(args.workers, len(todo)) > 1:
-            _together(args, settings, todo, take)
+        if min(job.workers, len(todo)) > 1:
+            _together(job, settings, todo, take)
         else:
-            _make(args, settings, todo, 0, take)
+            _make(job, settings, todo, 0, take)
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command to go on", file=sys.stderr)
-        return 130
+        return False
     finally:
         progress.close()
-    return 0
+    return True
 
 
 def voices_text(roles: list[str]) -> list[str]:
@@ -148,20 +170,20 @@ class Progress:
 Take = Callable[[Event], None]
 
 
-def _make(args: argparse.Namespace, settings: Settings, todo: list[int], worker: int, take: Take) -> None:
+def _make(job: Job, settings: Settings, todo: list[int], worker: int, take: Take) -> None:
     plan = synthesise.planned(settings, sentences)
-    for index, planned in synthesise.shards(plan, todo, args.shard, args.utterances):
-        done = synthesise.make_shard(args.out, index, planned, lambda count: take(Spoken(worker, count)))
+    for index, planned in synthesise.shards(plan, todo, job.shard, job.utterances):
+        done = synthesise.make_shard(job.out, index, planned, lambda count: take(Spoken(worker, count)))
         take(Made(worker, done))
 
 
-def _together(args: argparse.Namespace, settings: Settings, todo: list[int], take: Take) -> None:
+def _together(job: Job, settings: Settings, todo: list[int], take: Take) -> None:
     """Deals the shards out to processes. The first fault ends them all and is raised here."""
     context = multiprocessing.get_context("fork")
     told = context.Queue()
-    dealt = [todo[i :: args.workers] for i in range(min(args.workers, len(todo)))]
+    dealt = [todo[i :: job.workers] for i in range(min(job.workers, len(todo)))]
     workers = [
-        context.Process(target=_work, args=(args, settings, own, i, told)) for i, own in enumerate(dealt)
+        context.Process(target=_work, args=(job, settings, own, i, told)) for i, own in enumerate(dealt)
     ]
     for worker in workers:
         worker.start()
@@ -193,9 +215,9 @@ def _together(args: argparse.Namespace, settings: Settings, todo: list[int], tak
             worker.join()
 
 
-def _work(args: argparse.Namespace, settings: Settings, todo: list[int], worker: int, told: Any) -> None:
+def _work(job: Job, settings: Settings, todo: list[int], worker: int, told: Any) -> None:
     try:
-        _make(args, settings, todo, worker, told.put)
+        _make(job, settings, todo, worker, told.put)
         told.put(None)
     except TrainingFault as fault:
         told.put(fault)
