@@ -3,35 +3,57 @@
 import argparse
 import importlib
 import sys
+from typing import NamedTuple
 
 from training.errors import TrainingFault
 
-# A module holds `HELP: str`, `arguments(parser)` and `run(args) -> int | None`. It is imported only when its
-# command is asked for, so that `text` works where torch is not installed.
+
+class Command(NamedTuple):
+    """A module with `HELP: str`, `arguments(parser)` and `run(args) -> int | None`, and a line on what it does."""
+
+    module: str
+    does: str
+
+
+# In the order of the README's table. A module is imported only when its command is asked for, so that `text` works
+# where torch is not installed; hence the lines are here and not there.
 COMMANDS = {
-    "adapt": "training.adapt.command",
-    "curve": "training.evaluation.curve",
-    "evaluate": "training.evaluation.command",
-    "label": "training.label",
-    "mean": "training.mean",
-    "select": "training.select_command",
-    "golden": "training.evaluation.golden",
-    "augment": "training.augment.command",
-    "synthesise": "training.speech.command",
-    "text": "training.text.command",
-    "tiny": "training.tiny",
-    "train": "training.train_command",
-    "voices": "training.speech.listing",
+    "text": Command("training.text.command", "print sentences of the written grammar"),
+    "voices": Command("training.speech.listing", "list speech engines and voices, and what is not installed"),
+    "synthesise": Command("training.speech.command", "speak sentences into a corpus"),
+    "augment": Command("training.augment.command", "make a recording sound as in training"),
+    "label": Command("training.label", "make a corpus of recordings with a teacher's words as texts"),
+    "select": Command("training.select_command", "make a student of some layers of a teacher"),
+    "train": Command("training.train_command", "train a model folder on corpora"),
+    "evaluate": Command(
+        "training.evaluation.command", "count word errors by voice and condition, and texts of nothing"
+    ),
+    "curve": Command("training.evaluation.curve", "draw how a model got better in its training"),
+    "mean": Command("training.mean", "make a model between two"),
+    "golden": Command("training.evaluation.golden", "write golden vectors for harkd's tests"),
+    "adapt": Command("training.adapt.command", "make a model for one household"),
+    "tiny": Command("training.tiny", "go the whole way once, too small to understand anything"),
 }
 
 
 def main(argv: list[str]) -> int:
     """Runs the command named in `argv`; returns the exit status, 2 on a TrainingFault."""
-    parser = argparse.ArgumentParser(prog="python -m training")
-    parser.add_argument("command", choices=sorted(COMMANDS))
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        usage="%(prog)s [-h] COMMAND [OPTIONS]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(
+            [
+                "commands, each of which has --help:",
+                *(f"  {name:{width}}  {command.does}" for name, command in COMMANDS.items()),
+            ]
+        ),
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(argv)
-    module = importlib.import_module(COMMANDS[chosen.command])
+    module = importlib.import_module(COMMANDS[chosen.command].module)
     own = argparse.ArgumentParser(prog=f"python -m training {chosen.command}", description=module.HELP)
     module.arguments(own)
     try:

@@ -1,0 +1,36 @@
+"""What `python -m training` says of its commands."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import COMMANDS, main
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_help_lists_each_command_with_what_it_does_as_the_readme_does(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    listed = re.findall(r"^  ([a-z]+) {2,}(\w.+)$", capsys.readouterr().out.split("commands, each")[1], re.M)
+    assert listed == [(name, command.does) for name, command in COMMANDS.items()]
+    # one of them has two rows
+    rows = dict.fromkeys(re.findall(r"^\| `([a-z]+)", README.read_text(), re.M))
+    assert [name for name, _ in listed] == list(rows)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(name, capsys):
+    assert {"HELP", "arguments", "run"} <= vars(importlib.import_module(COMMANDS[name].module)).keys()
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert f"usage: python -m training {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["trian"])
+    said = capsys.readouterr().err
+    assert "invalid choice: 'trian'" in said and "synthesise" in said
