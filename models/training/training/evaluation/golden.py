@@ -90,16 +90,16 @@ def _decoded(recogniser: Recogniser, sound: torch.Tensor) -> tuple[list[int], to
 
     Written apart from `training.decode`, one token at a time, so that each is a check of the other.
     """
-    model, specials = recogniser.model, recogniser.tokenizer.specials
+    model, tokenizer = recogniser.model, recogniser.tokenizer
+    specials = tokenizer.specials
     ids: list[int] = []
     rows: list[torch.Tensor] = []
     log_probabilities: list[float] = []
-    allowed = torch.ones(model.shape.vocab_size, dtype=torch.bool)
-    allowed[[id for id in vars(specials).values() if id != specials.end]] = False
     while len(specials.prompt) + len(ids) < model.shape.max_target_positions:
         logits = model.decode(torch.tensor([specials.prompt + ids]), sound)[0, -1]
         rows.append(logits)
-        chances = logits.masked_fill(~allowed, -torch.inf).log_softmax(0)
+        never = torch.tensor(tokenizer.suppressed(model.shape.vocab_size, first=not ids))
+        chances = logits.index_fill(0, never, -torch.inf).log_softmax(0)
         chosen = int(chances.argmax())
         log_probabilities.append(float(chances[chosen]))
         if chosen == specials.end:
