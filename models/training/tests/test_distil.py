@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from compiled import EMBEDDED
 from golden_corpus import write_golden_corpus
 from random_whisper import node, write
 
-from training.batches import Batching
 from training.byte_level import from_byte_alphabet, to_byte_alphabet
 from training.corpus import Corpus
 from training.decode import greedy
@@ -19,7 +19,6 @@ from training.errors import TrainingFault
 from training.label import Labelling, label, plain_text
 from training.losses import IGNORED, decoder_texts, drop_tokens
 from training.model import load_checkpoint
-from training.recipe import Recipe
 from training.select_command import select_into
 from training.tokens import Tokenizer
 from training.train import train
@@ -176,13 +175,13 @@ def test_plain_texts_hold_letters_only():
     assert plain_text(" ... ") is None
 
 
-def test_a_student_of_any_whisper_learns_from_it(golden_corpus, tmp_path):
+def test_a_student_of_any_whisper_learns_from_it(golden_corpus, recipe, tmp_path):
     """No phones, so any language; windows of attention, and int8 imitated from the middle on."""
     whisper = write(tmp_path / "whisper", vocabulary=1884)
     select_into(tmp_path / "start", whisper, None, [0, 3])
-    recipe = Recipe(
+    recipe = replace(
+        recipe,
         presentations=200,
-        processes=1,
         encoder_layers=2,
         peak_learning_rate=3e-3,
         warm_up_steps=5,
@@ -195,7 +194,6 @@ def test_a_student_of_any_whisper_learns_from_it(golden_corpus, tmp_path):
         imitate="int8",
         imitate_from=0.5,
         attention_window=32,
-        batching=Batching(frames=1200, pool=10, empty=0.0, long_pad=0.0, joined=0.0),
     )
     train(recipe, tmp_path / "start", [golden_corpus[0]], tmp_path / "run", log_every=4)
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

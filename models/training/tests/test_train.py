@@ -8,21 +8,11 @@ import torch
 from compiled import EMBEDDED
 from golden_corpus import write_golden_corpus
 
-from training.batches import Batching
 from training.corpora import Corpora
 from training.errors import TrainingFault
 from training.model import load_checkpoint
-from training.recipe import Progress, Recipe, learning_rate
+from training.recipe import Progress, learning_rate
 from training.train import Trainer, train
-
-RECIPE = Recipe(
-    presentations=40,
-    processes=1,
-    warm_up_steps=2,
-    snapshots=2,
-    phone_head_steps=1,
-    batching=Batching(frames=1200, pool=10, empty=0.0, joined=0.0),
-)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +22,8 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def test_a_new_head_for_phones_does_not_move_the_encoder(corpus, tmp_path):
-    trainer = Trainer(RECIPE, EMBEDDED, [corpus], tmp_path, 0)
+def test_a_new_head_for_phones_does_not_move_the_encoder(corpus, recipe, tmp_path):
+    trainer = Trainer(recipe, EMBEDDED, [corpus], tmp_path, 0)
     batch = next(trainer._batches.forever(lambda: 0.3))
     encoder = trainer.student.whisper.model.encoder.conv1.weight
     trainer.losses(batch, 0.0)["phones"].backward()
@@ -44,23 +34,23 @@ def test_a_new_head_for_phones_does_not_move_the_encoder(corpus, tmp_path):
     assert encoder.grad.abs().sum() > 0
 
 
-def test_the_rate_warms_up_and_falls_to_the_last():
-    recipe = replace(RECIPE, warm_up_steps=10, peak_learning_rate=1e-3, final_learning_rate=1e-5)
+def test_the_rate_warms_up_and_falls_to_the_last(recipe):
+    recipe = replace(recipe, warm_up_steps=10, peak_learning_rate=1e-3, final_learning_rate=1e-5)
     assert learning_rate(recipe, 0, 0.0) == pytest.approx(1e-4)
     assert learning_rate(recipe, 9, 0.0) == pytest.approx(1e-3)
     assert learning_rate(recipe, 100, 0.5) == pytest.approx((1e-3 + 1e-5) / 2)
     assert learning_rate(recipe, 100, 1.0) == pytest.approx(1e-5)
 
 
-def test_whichever_is_over_first_ends_it():
-    recipe = replace(RECIPE, presentations=100, minutes=10)
+def test_whichever_is_over_first_ends_it(recipe):
+    recipe = replace(recipe, presentations=100, minutes=10)
     assert Progress(presentations=25).share(recipe) == 0.25
     assert Progress(presentations=25, elapsed_s=300).share(recipe) == 0.5
     assert Progress(presentations=250).share(recipe) == 1
 
 
-def test_it_trains_keeps_what_it_was_on_the_way_and_goes_on(corpus, tmp_path):
-    train(RECIPE, EMBEDDED, [corpus], tmp_path)
+def test_it_trains_keeps_what_it_was_on_the_way_and_goes_on(corpus, recipe, tmp_path):
+    train(recipe, EMBEDDED, [corpus], tmp_path)
     shown = [int(folder.name) for folder in sorted((tmp_path / "snapshots").iterdir())]
     assert len(shown) == 2 and shown[0] < shown[1] and shown[1] >= 40
     trained = load_checkpoint(tmp_path / "model")
@@ -68,17 +58,17 @@ def test_it_trains_keeps_what_it_was_on_the_way_and_goes_on(corpus, tmp_path):
     changed = [name for name, weight in trained.state_dict().items() if not torch.equal(weight, first[name])]
     assert len(changed) == len(first) - 1, "all but the position codes of the encoder"
 
-    again = Trainer(RECIPE, EMBEDDED, [corpus], tmp_path, 0)
+    again = Trainer(recipe, EMBEDDED, [corpus], tmp_path, 0)
     assert again.progress.presentations == shown[1]
     mean = again.mean_model().state_dict()
     assert all(torch.equal(weight, mean[name]) for name, weight in trained.state_dict().items())
-    assert json.loads((tmp_path / "recipe.json").read_text())["recipe"] == asdict(RECIPE)
+    assert json.loads((tmp_path / "recipe.json").read_text())["recipe"] == asdict(recipe)
 
 
-def test_another_recipe_in_the_same_folder_is_refused(corpus, tmp_path):
+def test_another_recipe_in_the_same_folder_is_refused(corpus, recipe, tmp_path):
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(TrainingFault, match="RECIPE_CHANGED"):
-        train(RECIPE, EMBEDDED, [corpus], tmp_path)
+        train(recipe, EMBEDDED, [corpus], tmp_path)
 
 
 def test_kinds_can_be_left_out(corpus):
