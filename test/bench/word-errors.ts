@@ -1,19 +1,11 @@
 /**
  * `npm run bench:wer`: how many words the embedded model gets wrong, in each number format, clean and in noise, and how
- * many it hears where there are none. Writes docs/bench/word-errors-<date>.md and .json.
- *
- *   apt-get install espeak-ng flite
- *   npm run bench:wer -- [--utterances 648] [--quiet-minutes 5] [--seed 1] [--out docs/bench]
- *                        [--recordings DIR [--labels DIR/labels.json]]
- *                        [--model DIR] [--corpus DIR]    another model folder; a corpus of models/training
- *   npm run bench:wer -- --render docs/bench/word-errors-….json       the page again, from what was measured
- *
- * What the engines say is kept under .cache/word-errors, so that a run that was stopped goes on.
+ * many it hears where there are none. Writes docs/bench/word-errors-<date>.md and .json. `-- --help` has the options.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import yargs from 'yargs';
 import { readSurroundings } from '../../daemon/bench/surroundings.ts';
 import { readCard } from '../../models/manifest.ts';
 import { whisperDefaults } from '../../models/whisper/belief.ts';
@@ -31,31 +23,65 @@ import { speak, tryAll } from './word-errors/test-set.ts';
 import { type OpenedVariant, openVariant, variantsOf } from './word-errors/variants.ts';
 import { engines, versionOf, voices } from './word-errors/voices.ts';
 
-const { values } = parseArgs({
-  options: {
-    utterances: { type: 'string', default: '648' },
-    'quiet-minutes': { type: 'string', default: '5' },
-    seed: { type: 'string', default: '1' },
-    out: { type: 'string', default: path.join(packageDir, 'docs/bench') },
-    recordings: { type: 'string' },
-    labels: { type: 'string' },
-    model: { type: 'string', default: embeddedModelDir },
-    corpus: { type: 'string' },
-    render: { type: 'string' },
-  },
-});
-/** Of an option that is a number. */
-function numberOf(option: 'utterances' | 'quiet-minutes' | 'seed', least: number): number {
-  const value = Number(values[option]);
+const atLeast = (name: string, least: number) => (value: number) => {
   if (value >= least) return value;
-  throw new RangeError(`--${option} is at least ${least}, got ${values[option]}`);
-}
+  throw new Error(`--${name} ${value}: expected at least ${least}`);
+};
+
+const argv = await yargs(process.argv.slice(2))
+  .scriptName('npm run bench:wer --')
+  .usage(
+    '$0 [options]\n\nCounts word errors of a model in fp32, int8 and int4 on sentences spoken by the engines that are ' +
+      'installed (sudo apt install espeak-ng flite), clean and in noise, and the texts it hears where nobody speaks. ' +
+      'What the engines say is kept under .cache/word-errors, so that a run that was stopped goes on. It ' +
+      'takes about five minutes of a core.',
+  )
+  .option('utterances', {
+    type: 'number',
+    // two of each voice: babble is made of others
+    coerce: atLeast('utterances', 2 * voices.length),
+    default: 648,
+    describe: 'sentences, dealt out to the voices',
+  })
+  .option('quiet-minutes', {
+    type: 'number',
+    coerce: atLeast('quiet-minutes', 0.1),
+    default: 5,
+    describe: 'minutes of each sound without words',
+  })
+  .option('seed', {
+    type: 'number',
+    coerce: atLeast('seed', 0),
+    default: 1,
+    describe: 'of sentences, noises and draws',
+  })
+  .option('out', {
+    type: 'string',
+    default: path.join(packageDir, 'docs/bench'),
+    describe: 'folder the page and its data go to',
+  })
+  .option('recordings', { type: 'string', describe: 'folder of WAV files of people, heard too' })
+  .option('labels', {
+    type: 'string',
+    describe:
+      'JSON file of words that are said in each: {"a.wav": ["milk"]} (labels.json among the recordings)',
+  })
+  .option('model', { type: 'string', default: embeddedModelDir, describe: 'model folder' })
+  .option('corpus', {
+    type: 'string',
+    describe: 'corpus written by models/training, heard instead of the sentences',
+  })
+  .option('render', { type: 'string', describe: 'write the page again of this JSON file, measuring nothing' })
+  .example('$0 --recordings people', 'the usual, and recordings of people labelled in people/labels.json')
+  .example('$0 --render docs/bench/word-errors-2026-11-22.json', 'the page again, of what was measured')
+  .strict()
+  .parse();
 
 const note = (line: string): void => void process.stderr.write(`${line}\n`);
 const every =
   (step: number, what: string) =>
   (done: number): void => {
-    if (done % step === 0) note(`${done} of ${values.utterances} sentences ${what}`);
+    if (done % step === 0) note(`${done} of ${argv.utterances} sentences ${what}`);
   };
 
 function findEngines(): Pick<Report, 'versions' | 'skipped'> {
@@ -80,30 +106,26 @@ async function openVariants(): Promise<readonly OpenedVariant[]> {
   const dir = temporaryDir();
   // whether a text is believed is decided after it was counted
   const defaults = { minAvgLogProb: Number.NEGATIVE_INFINITY };
-  for (const variant of variantsOf(values.model)) {
-    opened.push(await openVariant(variant, values.model, dir, defaults));
+  for (const variant of variantsOf(argv.model)) {
+    opened.push(await openVariant(variant, argv.model, dir, defaults));
   }
   return opened;
 }
 
 async function measure(): Promise<Report> {
   const at = new Date().toISOString();
-  const seed = numberOf('seed', 0);
-  const minutes = numberOf('quiet-minutes', 0.1);
-  // two of each voice: babble is made of others
-  const count = numberOf('utterances', 2 * voices.length);
-  const { recordings: dir } = values;
+  const { seed, quietMinutes: minutes, utterances: count, recordings: dir } = argv;
   // what may be wrong with it shows before anything that takes minutes
-  const labels = dir === undefined ? {} : readLabels(values.labels ?? path.join(dir, 'labels.json'));
+  const labels = dir === undefined ? {} : readLabels(argv.labels ?? path.join(dir, 'labels.json'));
   // of the code that was started: the tree may go on while it runs
   const git = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: packageDir, encoding: 'utf8' });
   const manifest = readFileSync(path.join(packageDir, 'package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   const given = process.argv.slice(2);
 
-  const { corpus } = values;
+  const { corpus } = argv;
   const found = corpus === undefined ? findEngines() : { versions: {}, skipped: [] };
-  const card = readCard(values.model);
+  const card = readCard(argv.model);
   const minAvgLogProb = card?.decoding?.minAvgLogProb ?? whisperDefaults.minAvgLogProb;
   const variants = await openVariants();
   const listen = ({ whisper }: OpenedVariant, samples: Float32Array) => hear(whisper, samples, minAvgLogProb);
@@ -138,7 +160,7 @@ async function measure(): Promise<Report> {
     harkd: version,
     commit: git.status === 0 ? git.stdout.trim() : undefined,
     machine: readSurroundings(),
-    model: { name: card?.name ?? path.basename(values.model), version: card?.version ?? '' },
+    model: { name: card?.name ?? path.basename(argv.model), version: card?.version ?? '' },
     ...found,
     corpus,
     seed,
@@ -163,5 +185,5 @@ function write(report: Report, folder: string): void {
   note(`written: ${path.join(folder, name)}.md and .json`);
 }
 
-if (values.render === undefined) write(await measure(), values.out);
-else write(JSON.parse(readFileSync(values.render, 'utf8')) as Report, path.dirname(values.render));
+if (argv.render === undefined) write(await measure(), argv.out);
+else write(JSON.parse(readFileSync(argv.render, 'utf8')) as Report, path.dirname(argv.render));
