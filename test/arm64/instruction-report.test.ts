@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   chosenVariant,
+  joinReports,
   type ModelCounts,
   type Report,
   renderReport,
@@ -74,27 +75,42 @@ report('each processor is told what the other formats would need', () => {
   assert.match(a76, /gets int8, decoder int4; .*: int8 1\.00 times .* 2\.00 times a token; fp32 .* 4\.00/);
 });
 
+const reportOf = (...models: ModelCounts[]): Report => ({
+  parts: [{ at: '2026-11-22T14:00:00Z', command: 'one', commit: 'abc' }],
+  harkd: '',
+  qemu: '',
+  onnxruntime: '1',
+  soundMs: 3000,
+  detector: { 'cortex-a53': rate(0, 1e6) },
+  models,
+});
+
 report('before float32 was counted there is a report, without what it is compared with', () => {
-  const page = (one: ModelCounts): string => {
-    const about = {
-      at: '2026-11-22T14:00:00Z',
-      command: '',
-      harkd: '',
-      commit: '',
-      qemu: '',
-      onnxruntime: '',
-    };
-    const whole: Report = {
-      ...about,
-      soundMs: 3000,
-      detector: { 'cortex-a53': rate(0, 1e6) },
-      models: [one],
-    };
-    return renderReport(whole);
-  };
+  const page = (one: ModelCounts): string => renderReport(reportOf(one));
   assert.match(page(model), /\| cortex-a53 +\| \*\*int8\*\* .*\| 15\.3× /);
   assert.match(page({ ...model, float32: undefined }), /\| cortex-a53 +\| \*\*int8\*\* /);
   assert.match(page(model), /\| cortex-a53 \| Raspberry Pi 3, Zero 2 W \| +1\.00 \| +31\.3 \|/);
+});
+
+report('what is counted later is added, or takes the place of what was counted before', () => {
+  const earlier = reportOf({ ...model, rates: { 'cortex-a53': rates } }, { ...model, name: 'other' });
+  const again = { ...rates, 'int8 token': rate(7) };
+  const later: Report = {
+    ...reportOf({ ...model, rates: { 'cortex-a76': again }, float32: undefined }),
+    parts: [{ at: '2026-11-22T15:00:00Z', command: 'two', commit: 'def' }],
+    detector: { 'cortex-a76': rate(0, 2e6) },
+  };
+  const joined = joinReports(earlier, later);
+  assert.match(renderReport(joined), /Written by `one` at abc, then `two` at def,/);
+  assert.equal(joined.detector, { 'cortex-a53': rate(0, 1e6), 'cortex-a76': rate(0, 2e6) });
+  const rewritten: ModelCounts = { ...model, rates: { 'cortex-a53': rates, 'cortex-a76': again } };
+  assert.equal(joined.models, [rewritten, { ...model, name: 'other' }]);
+});
+
+report('reports of other versions and other models are not added to', () => {
+  const one = reportOf(model);
+  assert.throws(() => joinReports({ ...one, onnxruntime: '2' }, one), 'onnxruntime 2, here it is 1');
+  assert.throws(() => joinReports(one, reportOf({ ...model, tokens: 11 })), 'one is another model');
 });
 
 report.run();

@@ -31,17 +31,54 @@ export type ModelCounts = {
   readonly float32: { readonly cpu: Cpu; readonly rates: Rates } | undefined;
 };
 
+/** One run of the command. */
+export type Part = { readonly at: string; readonly command: string; readonly commit: string };
+
 export type Report = {
-  readonly at: string;
-  readonly command: string;
+  readonly parts: readonly Part[];
   readonly harkd: string;
-  readonly commit: string;
   readonly qemu: string;
   readonly onnxruntime: string;
   readonly soundMs: number;
   readonly detector: Readonly<Partial<Record<Cpu, Rate>>>;
   readonly models: readonly ModelCounts[];
 };
+
+function joinModel(earlier: ModelCounts | undefined, later: ModelCounts): ModelCounts {
+  if (earlier === undefined) return later;
+  const sizes = ({ modelWidth, promptTokens, tokens }: ModelCounts) =>
+    `${[modelWidth, promptTokens, tokens]}`;
+  if (sizes(earlier) !== sizes(later)) throw new Error(`${later.name} is another model than in the report`);
+  return {
+    ...later,
+    rates: { ...earlier.rates, ...later.rates },
+    float32: later.float32 ?? earlier.float32,
+  };
+}
+
+/**
+ * What an earlier report has, with what was counted since in its place. Throws if they are of other models or versions,
+ * as far as that shows: the commits stand beside each other in the report.
+ */
+export function joinReports(earlier: Report, later: Report): Report {
+  for (const key of ['harkd', 'qemu', 'onnxruntime', 'soundMs'] as const) {
+    if (earlier[key] !== later[key])
+      throw new Error(`the report has ${key} ${earlier[key]}, here it is ${later[key]}`);
+  }
+  const names = new Set([...earlier.models, ...later.models].map(({ name }) => name));
+  const of = ({ models }: Report, wanted: string) => models.find(({ name }) => name === wanted);
+  return {
+    ...later,
+    parts: [...earlier.parts, ...later.parts],
+    detector: { ...earlier.detector, ...later.detector },
+    models: Array.from(names, (name) => {
+      const counted = of(later, name);
+      return counted === undefined
+        ? (of(earlier, name) as ModelCounts)
+        : joinModel(of(earlier, name), counted);
+    }),
+  };
+}
 
 /** What the compiler would use for a model of this width on this processor. */
 export function chosenVariant(cpu: Cpu, modelWidth: number): string {
@@ -171,10 +208,12 @@ function detectorTable({ detector }: Report): string {
 }
 
 export function renderReport(report: Report): string {
+  const { parts } = report;
+  const written = parts.map(({ command, commit }) => `\`${command}\` at ${commit}`).join(', then ');
   const lines = [
-    `# Instructions on arm64, ${report.at.slice(0, 10)}`,
+    `# Instructions on arm64, ${parts[0]?.at.slice(0, 10)}`,
     '',
-    `Written by \`${report.command}\`, harkd ${report.harkd} at ${report.commit}, onnxruntime ${report.onnxruntime} for ` +
+    `Written by ${written}, harkd ${report.harkd}, onnxruntime ${report.onnxruntime} for ` +
       `linux-arm64, ${report.qemu}. **Millions of instructions, not times**: [arm64.md](arm64.md) says how they are ` +
       'counted, and what they leave out.',
     '',

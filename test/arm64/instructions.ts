@@ -3,7 +3,7 @@
  * makes the figures, and what they say, is in docs/bench/arm64.md; results go to docs/bench/arm64-<date>.md and .json.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import yargs from 'yargs';
 import { commandMs } from '../../daemon/bench/command.ts';
@@ -25,7 +25,7 @@ import {
   countingQemuVersion,
   countOn,
 } from './counting-machine.ts';
-import { type ModelCounts, type Report, renderReport, variants } from './instruction-report.ts';
+import { joinReports, type ModelCounts, type Report, renderReport, variants } from './instruction-report.ts';
 import { writeLogMel } from './log-mel.ts';
 import { type Cpu, cannotEmulate, cpus, prepareMachine } from './machine.ts';
 import type { Rate, Rates } from './marks.ts';
@@ -83,6 +83,8 @@ function prepareModel(name: ModelName, withPlain: boolean): Files {
   };
 }
 
+const defaults = { models: [...modelNames], cpus: [...cpus], plain: ['embedded'] as ModelName[] };
+
 const argv = await yargs(process.argv.slice(2))
   .scriptName('npm run bench:arm64 --')
   .option('build', {
@@ -90,13 +92,18 @@ const argv = await yargs(process.argv.slice(2))
     default: false,
     describe: 'build QEMU with plugins if it is not there',
   })
-  .option('models', { array: true, choices: modelNames, default: [...modelNames] })
-  .option('cpus', { array: true, choices: cpus, default: cpus })
+  .option('models', { array: true, choices: modelNames, default: defaults.models })
+  .option('cpus', { array: true, choices: cpus, default: defaults.cpus })
   .option('plain', {
     array: true,
     choices: modelNames,
-    default: ['embedded'] as ModelName[],
+    default: defaults.plain,
     describe: 'models counted in graphs of 30 s as well: minutes for embedded, half an hour for tiny.en',
+  })
+  .option('add', {
+    type: 'boolean',
+    default: false,
+    describe: 'to the report of today, for what takes too long in one go',
   })
   .option('out', {
     type: 'string',
@@ -120,7 +127,10 @@ function prepare(): string | undefined {
 
 function bench(): void {
   const { version, dependencies } = JSON.parse(readFileSync(path.join(packageDir, 'package.json'), 'utf8'));
-  const given = process.argv.slice(2);
+  /** What decides the figures. */
+  const asked = (['models', 'cpus', 'plain'] as const)
+    .filter((name) => `${argv[name]}` !== `${defaults[name]}`)
+    .flatMap((name) => [`--${name}`, ...argv[name]]);
   const plugin = compilePlugin();
   const at = new Date().toISOString();
   /** Of the code that was started: the tree may go on while it runs. */
@@ -128,22 +138,24 @@ function bench(): void {
     cwd: packageDir,
     encoding: 'utf8',
   }).trim();
+  const base = path.join(argv.out, `arm64-${at.slice(0, 10)}`);
+  const earlier: Report | undefined =
+    argv.add && existsSync(`${base}.json`) ? JSON.parse(readFileSync(`${base}.json`, 'utf8')) : undefined;
   const detector: Partial<Record<Cpu, Rate>> = {};
   const models: ModelCounts[] = [];
   /** After every step: all of it takes a quarter of an hour, and more on a busy machine. */
   function write(): void {
-    const report: Report = {
-      at,
-      command: ['npm run bench:arm64', ...(given.length > 0 ? ['--'] : []), ...given].join(' '),
+    const command = ['npm run bench:arm64', ...(asked.length > 0 ? ['--'] : []), ...asked].join(' ');
+    const counted: Report = {
+      parts: [{ at, command, commit }],
       harkd: version,
-      commit,
       qemu: countingQemuVersion(),
       onnxruntime: dependencies['onnxruntime-node'],
       soundMs: commandMs,
       detector,
       models,
     };
-    const base = path.join(argv.out, `arm64-${at.slice(0, 10)}`);
+    const report = earlier === undefined ? counted : joinReports(earlier, counted);
     const whole = (_key: string, value: unknown) => (typeof value === 'number' ? Math.round(value) : value);
     mkdirSync(argv.out, { recursive: true });
     writeFileSync(`${base}.json`, `${JSON.stringify(report, whole, 1)}\n`);
