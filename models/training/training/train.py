@@ -37,7 +37,7 @@ from training.quantise import check_format, imitate
 from training.recipe import Progress, Recipe, learning_rate
 from training.text import vocabulary
 from training.tokens import Tokenizer
-from training.update import clipped_step, set_rate
+from training.update import clipped_step, mixed_precision, set_rate
 
 
 class Student(nn.Module):
@@ -218,7 +218,7 @@ class Trainer:
             imitate(whisper, recipe.imitate, len(tokenizer.specials.prompt))
         encoder_only = share < recipe.encoder_first and recipe.phone_weight > 0
         logits = guess = None
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             sound = whisper.encode(mel.masked)
             alone = self.progress.step < recipe.phone_head_steps
             phones = self.student.phones(sound.detach() if alone else sound)

@@ -1,4 +1,4 @@
-"""One update of the weights in training."""
+"""One update of the weights in training, and in which numbers."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def clipped_step(
     if finite:
         optimiser.step()
     return norm, finite
+
+
+def mixed_precision() -> torch.autocast:
+    """bfloat16 where the processor multiplies it by itself; elsewhere float32 takes a twelfth of the time (AVX2)."""
+    can = torch.cpu.get_capabilities()
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(can.get("amx_bf16") or can.get("avx512_bf16")))

@@ -19,7 +19,7 @@ from training.losses import decoder_texts, drop_tokens, text_loss
 from training.model import Whisper
 from training.recipe import share_over
 from training.tokens import Tokenizer
-from training.update import clipped_step, set_rate
+from training.update import clipped_step, mixed_precision, set_rate
 
 #: fewer of each than a long training has: making them would take longer than what they are for
 ROOMS, NOISE_CLIPS = 30, 15
@@ -59,12 +59,6 @@ class TuningProgress:
         return share_over(self.step / recipe.steps, self.elapsed_s, recipe.minutes)
 
 
-def number_format() -> torch.dtype:
-    """bfloat16 where the processor multiplies it by itself, otherwise float32, which is then faster."""
-    can = torch.cpu.get_capabilities()
-    return torch.bfloat16 if can.get("amx_bf16") or can.get("avx512_bf16") else torch.float32
-
-
 class Tuner:
     """Trains the weights of `model` that require a gradient; goes on from `state_file` if there is one."""
 
@@ -89,7 +83,6 @@ class Tuner:
         self._batches = Batches(corpus, augmenter, tokenizer, longest_text, recipe.batching, seed)
         self._numpy_random = np.random.default_rng(seed)
         self._generator = torch.Generator().manual_seed(seed)
-        self._format = number_format()
 
     def _resume(self) -> None:
         if self._state_file.exists():
@@ -118,7 +111,7 @@ class Tuner:
         mel = augmented_mel(batch.samples, bins, recipe.strength, self._numpy_random)
         inputs, targets = decoder_texts([tokenizer.encode(text) for text in batch.texts], tokenizer)
         inputs = drop_tokens(inputs, recipe.token_dropout, tokenizer, self._generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._format is torch.bfloat16):
+        with mixed_precision():
             logits = self._model.decode(inputs, self._model.encode(mel.masked))
         return text_loss(logits, targets, recipe.label_smoothing)
 
