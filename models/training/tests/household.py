@@ -1,20 +1,30 @@
 """A corpus of the golden recordings, and measurements on sound, for the tests of augmentation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from test_features import golden_wav
 
 RATE_HZ = 16_000
 
 
+@dataclass
+class Clip:
+    """An utterance that counts how often it is read."""
+
+    sound: np.ndarray
+    reads: int = 0
+
+    def samples(self) -> np.ndarray:
+        self.reads += 1
+        return self.sound
+
+
 class Household:
     """Ten utterances with the interface of `training.corpus.Corpus` that babble uses."""
 
     def __init__(self, count: int = 10) -> None:
-        self.utterances = [f"g{number}.wav" for number in range(1, count + 1)]
-        self._samples = {name: golden_wav(name) for name in self.utterances}
-
-    def samples(self, utterance: str) -> np.ndarray:
-        return self._samples[utterance]
+        self.utterances = [Clip(golden_wav(f"g{number}.wav")) for number in range(1, count + 1)]
 
 
 def tone(hz: float, seconds: float) -> np.ndarray:

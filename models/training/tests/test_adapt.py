@@ -175,7 +175,7 @@ def test_recordings_of_ones_own_are_learnt_and_checked(adapted: Path, tmp_path: 
     source = Corpora(list((adapted / "work").glob("*/learnt")))
     texts = {}
     for number, utterance in enumerate(source.utterances[:12]):
-        write_wav(tmp_path / f"{number}.wav", source.samples(utterance))
+        write_wav(tmp_path / f"{number}.wav", utterance.samples())
         texts[f"{number}.wav"] = utterance.text
     file = tmp_path / "own.json"
     file.write_text(json.dumps(texts))

@@ -73,7 +73,7 @@ def test_noise_covers_the_whole_clip(household: Household) -> None:
 
 
 def test_levels_and_strength(augmenter: Augmenter, household: Household) -> None:
-    speech = household.samples("g1.wav")
+    speech = household.utterances[0].sound
     peaks_db = [20 * np.log10(np.abs(augmenter(speech, 1.0).samples).max()) for _ in range(80)]
     assert max(peaks_db) <= 0.01 and min(peaks_db) > -31 and np.ptp(peaks_db) > 20
     for _ in range(20):  # at strength 0 only silence around, the level and a hiss far below
@@ -88,7 +88,7 @@ def test_same_seed_same_sounds(household: Household) -> None:
 
     def run(seed: int) -> list[np.ndarray]:
         module._banks.cache_clear()  # the banks, too, must come from the seed
-        augment, speech = small(household, seed), household.samples("g2.wav")
+        augment, speech = small(household, seed), household.utterances[1].sound
         return [augment(speech, 1.0).samples for _ in range(12)] + [augment.nothing(2.0) for _ in range(12)]
 
     first, again, other = run(7), run(7), run(8)
@@ -132,7 +132,7 @@ def test_babble_is_three_talkers_at_every_moment(household: Household) -> None:
         assert levels.max() < 2.2 * levels.min()  # no one stands out
         total = babble(household, 4 * RATE_HZ, np.random.default_rng(seed))
         for said in household.utterances:
-            alone = household.samples(said)
+            alone = said.sound
             spectrum = np.fft.rfft(total, 1 << 17) * np.conj(np.fft.rfft(alone, 1 << 17))
             likeness = np.abs(np.fft.irfft(spectrum)).max() / (np.linalg.norm(alone) * np.linalg.norm(total))
             assert likeness < 0.75
@@ -159,14 +159,16 @@ def test_nothing_says_nothing(household: Household, augmenter: Augmenter, monkey
         return voices
 
     monkeypatch.setattr(module, "talkers", counted)
-    reads, plain = [0], household.samples
-    monkeypatch.setattr(household, "samples", lambda said: reads.__setitem__(0, reads[0] + 1) or plain(said))
+
+    def reads() -> int:
+        return sum(clip.reads for clip in household.utterances)
+
     for _ in range(150):
-        before, heard = len(counts), reads[0]
+        before, heard = len(counts), reads()
         clip = augmenter.nothing(3.0)
         assert 0.5 * RATE_HZ <= len(clip) <= 3 * RATE_HZ
         assert np.isfinite(clip).all() and np.abs(clip).max() <= 1
-        assert len(counts) > before or reads[0] == heard
+        assert len(counts) > before or reads() == heard
     assert len(counts) > 20 and min(counts) >= FEWEST_TALKERS
 
 
@@ -217,7 +219,7 @@ def test_spec_augment_takes_short_clips(frames: int) -> None:
 
 def test_cost(household: Household, augmenter: Augmenter) -> None:
     """About 2 ms on an idle core; counted in Fourier transforms made meanwhile, since machines are shared."""
-    speech = np.resize(household.samples("g2.wav"), 40_000)
+    speech = np.resize(household.utterances[1].sound, 40_000)
     noise = np.random.default_rng(0).standard_normal(1 << 16, dtype=np.float32)
     ours_s = transforms_s = 0.0
     for _ in range(100):
@@ -266,7 +268,7 @@ EFFECTS_ON_SAMPLES = [
 @pytest.mark.parametrize("name", EFFECTS_ON_SAMPLES)
 def test_each_effect_of_the_table_is_heard(household: Household, name: str) -> None:
     """Against the same calls without it; so no row of the table is forgotten by the pipeline."""
-    speech = household.samples("g4.wav")
+    speech = household.utterances[3].sound
     silent = {side: Effect(1.0, 0.1, 0.1, 0.0, always=True) for side in ("lead_s", "tail_s")}
     chosen = {name: replace(getattr(Table(), name), probability=1.0)}
     plain = small(household, table=only(**silent))(speech, 1.0).samples

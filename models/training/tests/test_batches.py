@@ -17,14 +17,12 @@ class Tones:
 
     utterances: list[Utterance]
 
-    def samples(self, utterance):
-        return 0.3 * np.sin(np.arange(utterance.end - utterance.start) * 0.2).astype(np.float32)
-
 
 def tones():
     random = np.random.default_rng(1)
     lengths = random.integers(8000, 64000, 300)
-    one = Utterance("turn on the lights", "light", "tone", "tone:a", 0, 0, "000000")
+    tone = (9830 * np.sin(np.arange(64000) * 0.2)).astype(np.int16)
+    one = Utterance("turn on the lights", "light", "tone", "tone:a", 0, 0, "000000", tone)
     return Tones([replace(one, end=int(length)) for length in lengths])
 
 

@@ -1,9 +1,11 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from training.corpora import Corpora
 from training.corpus import Corpus
 from training.errors import TrainingFault
 
@@ -35,7 +37,7 @@ def test_samples_read_back_equal(tmp_path: Path) -> None:
         ("000000", 1600, 4800),
         ("000001", 0, 800),
     ]
-    heard = np.concatenate([corpus.samples(u) for u in corpus.utterances])
+    heard = np.concatenate([u.samples() for u in corpus.utterances])
     assert heard.dtype == np.float32
     np.testing.assert_array_equal(heard * 32768, np.concatenate([first, second]))
     assert corpus.duration_s == pytest.approx(0.35)
@@ -45,7 +47,7 @@ def test_refresh_takes_in_new_shards_in_order(tmp_path: Path) -> None:
     write(tmp_path, "000001", [800])
     corpus = Corpus(tmp_path)
     held = corpus.utterances[0]
-    before = corpus.samples(held)
+    before = held.samples()
     assert corpus.refresh() == 0
     write(tmp_path, "000000", [1600, 3200], 1)
     write(tmp_path, "000002", [100], 2)
@@ -53,7 +55,28 @@ def test_refresh_takes_in_new_shards_in_order(tmp_path: Path) -> None:
     (tmp_path / ".000003.json.17").write_text("[")
     assert corpus.refresh() == 3
     assert [u.shard for u in corpus.utterances] == ["000000", "000000", "000001", "000002"]
-    np.testing.assert_array_equal(corpus.samples(held), before)
+    np.testing.assert_array_equal(held.samples(), before)
+
+
+def test_what_was_drawn_from_corpora_is_heard_after_its_shard_was_written_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for seed, folder in enumerate((first, second)):
+        folder.mkdir()
+        write(folder, "000000", [800], seed)
+    corpora = Corpora([first, second])
+    held, before = corpora.utterances, [utterance.samples() for utterance in corpora.utterances]
+    assert not np.array_equal(*before)
+    # as the last shard of a shorter run is: beside it, then in its place
+    again = tmp_path / "again"
+    again.mkdir()
+    write(again, "000000", [800, 1600], 1)
+    os.utime(again / "000000.json", ns=(1, 1))
+    for name in ("000000.npy", "000000.json"):
+        (again / name).replace(second / name)
+    assert corpora.refresh() == 1
+    assert [len(utterance.samples()) for utterance in corpora.utterances] == [800, 800, 1600]
+    for utterance, samples in zip(held, before, strict=True):
+        np.testing.assert_array_equal(utterance.samples(), samples)
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_evaluation_end_to_end(tmp_path, capsys):
 @needs_flite
 def test_each_condition_does_what_it_says(tmp_path):
     corpus = Corpus(speak(tmp_path / "corpus"))
-    samples = corpus.samples(corpus.utterances[0])
+    samples = corpus.utterances[0].samples()
     silent = framed(samples)
     made = {(one.kind, one.name): one.of(samples, 1, 0) for one in conditions(corpus, 1)}
     assert np.array_equal(made["clean", "clean"], silent)

@@ -101,7 +101,7 @@ class Batches:
                 texts.append("")
                 spans.append((0.0, 0.0))
                 continue
-            samples, text = self._corpus.samples(utterance), utterance.text
+            samples, text = utterance.samples(), utterance.text
             if joined and self._random.random() < 0.8:
                 samples, text = self._followed(samples, text)
             heard = self._augmenter(samples, strength, long_pad)
@@ -120,7 +120,7 @@ class Batches:
         other = self._random.choice(self._corpus.utterances)
         both = f"{text} {other.text}"
         pause = np.zeros(int(SAMPLE_RATE_HZ * self._random.uniform(0.05, 0.6)), np.float32)
-        longer = np.concatenate([samples, pause, self._corpus.samples(other)])
+        longer = np.concatenate([samples, pause, other.samples()])
         fits = len(longer) < (self._how.longest_s - 4) * SAMPLE_RATE_HZ
         return (
             (longer, both)

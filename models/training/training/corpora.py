@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from training.corpus import Corpus, Utterance
 
 
@@ -16,11 +14,9 @@ class Corpora:
         self._leave_out = leave_out
         self._parts = [Corpus(folder) for folder in folders]
         self.utterances: list[Utterance] = []
-        self._owner: dict[int, Corpus] = {}
         self._gather()
 
     def _gather(self) -> None:
-        self._owner = {id(utterance): part for part in self._parts for utterance in part.utterances}
         self.utterances = [
             utterance
             for part in self._parts
@@ -34,7 +30,3 @@ class Corpora:
         if new > 0:
             self._gather()
         return new
-
-    def samples(self, utterance: Utterance) -> np.ndarray:
-        """float32 [n] in -1..1 of one of `utterances` (the object itself, not a copy)."""
-        return self._owner[id(utterance)].samples(utterance)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,16 @@ class Utterance:
     start: int
     end: int
     shard: str
+    #: the whole shard's, int16 [n], memory-mapped: an utterance can be heard whatever becomes of its corpus
+    sound: np.ndarray = field(repr=False, compare=False)
 
     @property
     def duration_s(self) -> float:
         return (self.end - self.start) / SAMPLE_RATE_HZ
+
+    def samples(self) -> np.ndarray:
+        """float32 [end - start] in -1..1, 16 kHz: a copy of its own."""
+        return self.sound[self.start : self.end].astype(np.float32) / 32768
 
 
 class Corpus:
@@ -44,9 +50,9 @@ class Corpus:
         """TrainingFault 'CORPUS_MISSING' where the folder has no shard, 'SHARD_INVALID' where one is damaged."""
         self.folder = Path(folder)
         self.utterances: list[Utterance] = []
-        self._shards: dict[str, tuple[int, np.ndarray]] = {}
+        self._written_ns: dict[str, int] = {}
         self.refresh()
-        if not self._shards:
+        if not self._written_ns:
             raise TrainingFault(
                 "CORPUS_MISSING",
                 f"shards in {self.folder}",
@@ -62,13 +68,13 @@ class Corpus:
             if not SHARD_NAME.fullmatch(file.name):
                 continue
             written_ns = file.stat().st_mtime_ns
-            known = self._shards.get(file.stem)
-            if known and known[0] == written_ns:
+            known = self._written_ns.get(file.stem)
+            if known == written_ns:
                 continue
-            utterances, samples = read_shard(file)
-            self._shards[file.stem] = (written_ns, samples)
+            utterances = read_shard(file)
+            self._written_ns[file.stem] = written_ns
             # A last shard of an earlier, shorter run is written again longer: its utterances are replaced.
-            if known:
+            if known is not None:
                 self.utterances = [u for u in self.utterances if u.shard != file.stem]
             grown = grown or bool(self.utterances and self.utterances[-1].shard > file.stem)
             self.utterances += utterances
@@ -76,18 +82,13 @@ class Corpus:
             self.utterances.sort(key=lambda u: (u.shard, u.start))
         return len(self.utterances) - before
 
-    def samples(self, utterance: Utterance) -> np.ndarray:
-        """float32 [end - start] in -1..1, 16 kHz: a copy of its own."""
-        whole = self._shards[utterance.shard][1]
-        return whole[utterance.start : utterance.end].astype(np.float32) / 32768
-
     @property
     def duration_s(self) -> float:
         return sum(u.duration_s for u in self.utterances)
 
 
-def read_shard(file: Path) -> tuple[list[Utterance], np.ndarray]:
-    """The utterances of the shard whose list is `file`, and its samples, int16 [n], memory-mapped.
+def read_shard(file: Path) -> list[Utterance]:
+    """The utterances of the shard whose list is `file`.
 
     TrainingFault 'SHARD_INVALID' if either file is missing, damaged, or the two do not fit.
     """
@@ -121,7 +122,7 @@ def read_shard(file: Path) -> tuple[list[Utterance], np.ndarray]:
                 remedy,
             )
         end = row["end"]
-        utterances.append(Utterance(**{k: row[k] for k in FIELDS}, shard=file.stem))
+        utterances.append(Utterance(**{k: row[k] for k in FIELDS}, shard=file.stem, sound=samples))
     if end != len(samples):
         raise TrainingFault("SHARD_INVALID", f"{end} samples in {sound}", str(len(samples)), remedy)
-    return utterances, samples
+    return utterances

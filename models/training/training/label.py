@@ -63,14 +63,12 @@ def _heard_as(samples: np.ndarray, window_s: float) -> np.ndarray:
     return np.pad(sound, (0, max(0, int(window_s * SAMPLE_RATE_HZ) - len(sound))))
 
 
-def label_shard(
-    corpus: Corpus, utterances: list[Utterance], teacher: Recogniser, how: Labelling
-) -> list[Labelled]:
+def label_shard(utterances: list[Utterance], teacher: Recogniser, how: Labelling) -> list[Labelled]:
     """What is kept of `utterances`, in their order. Those longer than the teacher hears at once are not."""
     longest = teacher.model.shape.max_source_positions * SAMPLES_MULTIPLE
     kept = []
     for at in range(0, len(utterances), TOGETHER):
-        some = [(u, _heard_as(corpus.samples(u), how.window_s)) for u in utterances[at : at + TOGETHER]]
+        some = [(u, _heard_as(u.samples(), how.window_s)) for u in utterances[at : at + TOGETHER]]
         some = [(utterance, sound) for utterance, sound in some if len(sound) <= longest]
         for (utterance, _), heard in zip(some, teacher.hear([sound for _, sound in some])):
             text = plain_text(heard.text) if how.plain else heard.text
@@ -86,11 +84,11 @@ def _write_json(file: Path, value: object) -> None:
     beside.replace(file)
 
 
-def _write_shard(out: Path, shard: str, corpus: Corpus, kept: list[Labelled]) -> None:
+def _write_shard(out: Path, shard: str, kept: list[Labelled]) -> None:
     rows, parts, end = [], [], 0
     for labelled in kept:
         utterance = labelled.utterance
-        samples = np.round(corpus.samples(utterance) * 32768).astype(np.int16)
+        samples = np.round(utterance.samples() * 32768).astype(np.int16)
         row = {name: getattr(utterance, name) for name in ("kind", "engine", "voice")}
         row |= {"text": labelled.text, "start": end, "end": end + len(samples)}
         rows.append(row | {"confidence": round(labelled.confidence, 4)})
@@ -125,9 +123,9 @@ def label(how: Labelling, out: Path) -> dict[str, dict[str, int]]:
     for shard, utterances in shards.items():
         if shard in said["shards"]:
             continue
-        kept = label_shard(corpus, utterances, teacher, how)
+        kept = label_shard(utterances, teacher, how)
         if kept:
-            _write_shard(out, shard, corpus, kept)
+            _write_shard(out, shard, kept)
         said["shards"][shard] = {"heard": len(utterances), "kept": len(kept)}
         _write_json(card, said)
         print(f"{shard}: {len(kept)} of {len(utterances)} utterances kept", flush=True)

@@ -71,7 +71,7 @@ def _synthesise(out: Path, utterances: int, split: str, workers: int) -> None:
 def evaluate(model: Path, corpus: Corpus) -> dict[str, float]:
     """Word error rate, and how often nothing is heard where something is said, both as shares."""
     recogniser = Recogniser.load(model)
-    heard = recogniser.hear([framed(corpus.samples(utterance)) for utterance in corpus.utterances])
+    heard = recogniser.hear([framed(utterance.samples()) for utterance in corpus.utterances])
     texts = [hypothesis.text for hypothesis in heard]
     errors = total(count_errors(said.text, text) for said, text in zip(corpus.utterances, texts))
     return {

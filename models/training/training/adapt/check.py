@@ -66,7 +66,7 @@ class Recall:
 def hear(recogniser: Recogniser, corpus: Corpus) -> Heard:
     """Every utterance of `corpus` as harkd hears it: clean, with a little silence around."""
     said = corpus.utterances
-    heard = recogniser.hear([framed(corpus.samples(utterance)) for utterance in said])
+    heard = recogniser.hear([framed(utterance.samples()) for utterance in said])
     return Heard(
         tuple(utterance.text for utterance in said),
         tuple(one.text for one in heard),

@@ -1,6 +1,7 @@
 """Babble and television from the utterances of the corpus."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -12,12 +13,17 @@ from training.features import SAMPLE_RATE_HZ
 FEWEST_TALKERS = 3
 
 
+class Said(Protocol):
+    """The part of `training.corpus.Utterance` that babble needs."""
+
+    def samples(self) -> np.ndarray: ...
+
+
 class Speech(Protocol):
     """The part of `training.corpus.Corpus` that babble needs."""
 
-    utterances: list[Any]
-
-    def samples(self, utterance: Any) -> np.ndarray: ...
+    @property
+    def utterances(self) -> Sequence[Said]: ...
 
 
 def _talker(speech: Speech, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -25,7 +31,7 @@ def _talker(speech: Speech, n: int, rng: np.random.Generator) -> np.ndarray:
     out = np.zeros(n, np.float32)
     at = 0
     while at < n:
-        said = speech.samples(speech.utterances[rng.integers(len(speech.utterances))])
+        said = speech.utterances[rng.integers(len(speech.utterances))].samples()
         if at == 0 and len(said) > 8000:
             said = said[rng.integers(len(said) // 2) :]
         said = said[: n - at]

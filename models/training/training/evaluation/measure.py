@@ -38,19 +38,14 @@ class Voices:
     """Utterances chosen from several corpora, the same for the same seed; what babble is made of."""
 
     def __init__(self, corpora: dict[str, Corpus], each: int, seed: int) -> None:
-        self._owner: dict[int, Corpus] = {}
         self.chosen: dict[str, list[Utterance]] = {}
         for at, (name, corpus) in enumerate(corpora.items()):
             order = np.random.default_rng([seed, 4, at]).permutation(len(corpus.utterances))[:each]
             self.chosen[name] = [corpus.utterances[index] for index in sorted(order)]
-            self._owner |= {id(utterance): corpus for utterance in self.chosen[name]}
 
     @property
     def utterances(self) -> list[Utterance]:
         return [utterance for chosen in self.chosen.values() for utterance in chosen]
-
-    def samples(self, utterance: Utterance) -> np.ndarray:
-        return self._owner[id(utterance)].samples(utterance)
 
     def some(self, count: int) -> list[tuple[str, Utterance]]:
         """About `count` of them, as many of each corpus."""
@@ -89,10 +84,10 @@ Note = Callable[[str], None]
 
 
 def hear_all(
-    recogniser: Recogniser, voices: Voices, said: list[tuple[str, Utterance]], condition: Condition, seed: int
+    recogniser: Recogniser, said: list[tuple[str, Utterance]], condition: Condition, seed: int
 ) -> list[Trial]:
     """Trials of utterances (each with the name of its corpus) in a condition."""
-    sounds = [condition.of(voices.samples(one), seed, at) for at, (_, one) in enumerate(said)]
+    sounds = [condition.of(one.samples(), seed, at) for at, (_, one) in enumerate(said)]
     return [
         trial_of(name, utterance, heard, recogniser)
         for (name, utterance), heard in zip(said, recogniser.hear(sounds), strict=True)
@@ -115,7 +110,7 @@ def describe(recogniser: Recogniser) -> dict:
 
 def clean_trials(recogniser: Recogniser, voices: Voices, seed: int) -> list[Trial]:
     everything = [(name, utterance) for name, chosen in voices.chosen.items() for utterance in chosen]
-    return hear_all(recogniser, voices, everything, clean(), seed)
+    return hear_all(recogniser, everything, clean(), seed)
 
 
 def hear_windows(recogniser: Recogniser, voices: Voices, count: int, seed: int) -> Score | None:
@@ -124,7 +119,7 @@ def hear_windows(recogniser: Recogniser, voices: Voices, count: int, seed: int) 
     shape, tokenizer = recogniser.model.shape, recogniser.tokenizer
     room = shape.max_target_positions - len(tokenizer.specials.prompt) - 2
     made = windows(
-        [voices.samples(utterance) for _, utterance in said],
+        [utterance.samples() for _, utterance in said],
         [utterance.text for _, utterance in said],
         lambda text: len(tokenizer.encode(text)) <= room,
         min(LONGEST_WINDOW_S, shape.max_source_positions / 50 - 1),
@@ -159,7 +154,7 @@ def measure(
         said = voices.some(extent.in_condition)
         for condition in conditions(speech, seed):
             note(f"{condition.kind}: {condition.name}")
-            heard = hear_all(recogniser, voices, said, condition, seed)
+            heard = hear_all(recogniser, said, condition, seed)
             corpus_scores = scores_by(heard, lambda trial: trial.corpus)
             whole = score_of(condition.name, heard)
             in_conditions.append(ConditionScore(condition.kind, condition.name, whole, corpus_scores))
