@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
 def write_golden(model: Path, recordings: Path, out: Path) -> list[dict]:
     """Writes the vectors of all g*.wav in `recordings` to `out`, and the WAVs where they are not there.
 
-    Raises NO_RECORDINGS, AUDIO_FORMAT and what loading the model raises.
+    Raises RECORDINGS_MISSING, SOUND_UNREADABLE and what loading the model raises.
     """
     wavs = sorted(recordings.glob("g*.wav"), key=lambda wav: (len(wav.name), wav.name))
     if not wavs:
