@@ -8,7 +8,7 @@ import torch
 from compiled import EMBEDDED
 from golden_corpus import write_golden_corpus
 
-from training.corpora import Corpora
+from training.corpora import Corpora, read_words
 from training.errors import TrainingFault
 from training.model import load_checkpoint
 from training.recipe import Progress, learning_rate
@@ -74,3 +74,16 @@ def test_another_recipe_in_the_same_folder_is_refused(corpus, recipe, tmp_path):
 def test_kinds_can_be_left_out(corpus):
     assert len(Corpora([corpus]).utterances) == 10
     assert Corpora([corpus], leave_out=frozenset({"golden"})).utterances == []
+
+
+def test_only_sentences_of_given_words_can_be_learnt(corpus, tmp_path):
+    every = Corpora([corpus]).utterances
+    words = tmp_path / "words.txt"
+    words.write_text(f"{every[0].text}\n{every[1].text}\n")
+    chosen = Corpora([corpus], words=read_words(words)).utterances
+    assert {every[0].text, every[1].text} <= {utterance.text for utterance in chosen}
+    assert len(chosen) < len(every)
+    words.write_text("\n")
+    for file in (words, tmp_path / "none.txt"):
+        with pytest.raises(TrainingFault, match="WORDS_INVALID"):
+            read_words(file)

@@ -40,6 +40,8 @@ class Recipe:
     phone_head_steps: int = 0
     #: kinds of sentences that are left out of the corpora, with commas between
     leave_out: str = ""
+    #: file of words: only sentences made of them are learnt
+    words: str = ""
     #: share of the training in which only the encoder and its phones learn
     encoder_first: float = 0.0
     #: how many times on the way the model is kept for later comparison

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from training.augment import Augmenter, augmented_mel
 from training.batches import Batch, Batches
-from training.corpora import Corpora
+from training.corpora import Corpora, read_words
 from training.distil import distillation_loss, load_teacher, teachers_guess
 from training.errors import TrainingFault
 from training.losses import (
@@ -81,7 +81,8 @@ class Trainer:
         torch.set_flush_denormal(True)
         self.tokenizer = Tokenizer.load(start / "tokenizer.json")
         self._pronunciations = Pronunciations(out / "phones.json")
-        self._corpus = Corpora(corpora, leave_out=frozenset(recipe.leave_out.split(",")))
+        words = read_words(Path(recipe.words)) if recipe.words else None
+        self._corpus = Corpora(corpora, frozenset(recipe.leave_out.split(",")), words)
         self._learn_words()
         whisper = load_checkpoint(start)
         if recipe.encoder_layers > whisper.shape.encoder_layers:
