@@ -101,7 +101,7 @@ export type OnnxSessionOptions = SessionOptions & {
 };
 
 function optimizationLevel({ optimize, int8Saturates }: OnnxSessionOptions): 'all' | 'extended' | 'disabled' {
-  if (optimize === 'all') return 'all';
+  if (optimize !== undefined) return optimize === 'all' ? 'all' : 'disabled';
   // the rewriting is one of the extended optimisations
   return int8Saturates === true ? 'extended' : 'disabled';
 }

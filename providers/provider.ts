@@ -40,7 +40,10 @@ export type Session = {
 
 export type SessionOptions = {
   readonly threads?: number;
-  /** Our own graphs are written optimised: `none`. `all` is for other people's graphs. */
+  /**
+   * Left out, only what makes the sums of int8 exact here: our own graphs are written optimised. `all` is for other
+   * people's graphs; `none` leaves a graph as it is, exact or not.
+   */
   readonly optimize?: 'none' | 'all';
 };
 

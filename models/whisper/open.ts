@@ -34,9 +34,9 @@ export async function openModel(options: ModelOptions): Promise<Whisper> {
   // cheap and likely to find fault: before any graph is loaded
   const tokenizer = openTokenizer(compiled);
   const generation = readGeneration(compiled);
-  const encoder = await provider.open(compiled.encoderPath, { threads, optimize: 'none' });
+  const encoder = await provider.open(compiled.encoderPath, { threads });
   try {
-    const decoder = await provider.open(compiled.decoderPath, { threads, optimize: 'none' });
+    const decoder = await provider.open(compiled.decoderPath, { threads });
     try {
       return openWhisper({ shape, generation, tokenizer, encoder, decoder, defaults });
     } catch (thrown) {

@@ -163,7 +163,6 @@ export async function openLadder(
     options: SessionOptions,
   ) => provider.open(writeGraph(dir, name, `${name}.bin`, build(`${name}.bin`)), { ...options, threads });
   const all = { optimize: 'all' } as const;
-  const none = { optimize: 'none' } as const;
   const first = await open('plain-first', (file) => buildPlainDecoder(arch, file), all);
   const next = await open('plain-next', (file) => buildPlainDecoder(arch, file, { past: true }), all);
   const plain30 = await open('plain-30s', (file) => buildPlainEncoder(arch, file), all);
@@ -175,14 +174,14 @@ export async function openLadder(
   const fp32 = { weights: 'fp32', exceptions: {}, inspect: false } as const;
   const fusedFp32 = {
     arch,
-    encoder: await open('fused-encoder', (file) => buildEncoder(arch, file, fp32), none),
-    decoder: await open('fused-decoder', (file) => buildDecoder(arch, file, fp32), none),
+    encoder: await open('fused-encoder', (file) => buildEncoder(arch, file, fp32), {}),
+    decoder: await open('fused-decoder', (file) => buildDecoder(arch, file, fp32), {}),
   };
   // as it ships
   const shipped = {
     arch,
-    encoder: await provider.open(path.join(compiledDir, 'encoder.onnx'), { ...none, threads }),
-    decoder: await provider.open(path.join(compiledDir, 'decoder.onnx'), { ...none, threads }),
+    encoder: await provider.open(path.join(compiledDir, 'encoder.onnx'), { threads }),
+    decoder: await provider.open(path.join(compiledDir, 'decoder.onnx'), { threads }),
   };
   return [
     {
