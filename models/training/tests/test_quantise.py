@@ -184,10 +184,10 @@ def test_the_encoder_rounds_as_the_compiled_one(compared):
     imitating, plain = embedded(weights), embedded()
     rounded = [imitating.encode(case.log_mel) - case.hidden for case in cases]
     unrounded = [plain.encode(case.log_mel) - case.hidden for case in cases]
-    # Sums in another order differ in the seventh digit, which now and then tips one rounding, and that a
-    # hundred others. Utterances in which none is tipped agree to the last digits: with nano 0 three, with nano 1 one.
-    exact = sum(difference.abs().max() < 1e-5 for difference in rounded)
-    assert exact >= 1
+    # Sums in another order differ in the seventh digit, which now and then tips one rounding, and that a hundred others:
+    # on some processors in every utterance, on others not in one to three of the ten, which then agree to 1e-5.
+    closest = min(root_mean_square([difference]) for difference in rounded)
+    assert closest < 0.05 * root_mean_square(unrounded)
     assert root_mean_square(rounded) < 0.6 * root_mean_square(unrounded)
     assert all(difference.abs().max() > 0.05 for difference in unrounded)
 
