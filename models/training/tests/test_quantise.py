@@ -184,7 +184,7 @@ def test_the_encoder_rounds_as_the_compiled_one(compared):
     imitating, plain = embedded(weights), embedded()
     rounded = [imitating.encode(case.log_mel) - case.hidden for case in cases]
     unrounded = [plain.encode(case.log_mel) - case.hidden for case in cases]
-    # Sums in another order differ in the seventh digit, which now and then tips one rounding, and that a hundred others:
+    # Sums in another order differ in the seventh digit, which now and then tips one rounding, and that others:
     # on some processors in every utterance, on others not in one to three of the ten, which then agree to 1e-5.
     closest = min(root_mean_square([difference]) for difference in rounded)
     assert closest < 0.05 * root_mean_square(unrounded)
