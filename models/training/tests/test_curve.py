@@ -78,6 +78,14 @@ def test_the_curve_of_a_run(tmp_path, people, capsys):
     assert said.err == ""
     assert "100.0 %" in said.out
 
+    # nor without the run
+    drawn = out.with_suffix(".svg").read_text()
+    out.with_suffix(".svg").unlink()
+    assert main(["curve", "--out", str(out), "--over", "core-hours"]) == 0
+    assert out.with_suffix(".svg").read_text() == drawn
+    assert main(["curve", "--out", str(tmp_path / "none")]) == 2
+    assert "CURVE_INVALID" in capsys.readouterr().err
+
 
 def test_what_was_spent_between_the_lines_of_the_metrics(tmp_path):
     assert CoreHours(tmp_path).at(5) is None

@@ -20,7 +20,8 @@ from training.evaluation.scores import scores_by
 
 HELP = """Hears some utterances with every snapshot of a training run (RUN/snapshots/NNNNNNN, a model folder
 after so many utterances) and draws word error rates, and labelled words found in recordings of people, over
-what was spent. Writes OUT.svg and OUT.json; snapshots that OUT.json already has are not heard again.
+what was spent. Writes OUT.svg and OUT.json; snapshots that OUT.json already has are not heard again. Without --run
+OUT.json is drawn as it is.
 
 example: python -m training curve --run /data/run --corpus seen=/data/seen --out /data/curve"""
 
@@ -41,7 +42,7 @@ class Point:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--run", type=Path, required=True, help="folder that `train` wrote")
+    parser.add_argument("--run", type=Path, help="folder that `train` wrote")
     several = "may be given again"
     parser.add_argument("--corpus", action="append", default=[], metavar="NAME=FOLDER", help=several)
     parser.add_argument("--recordings", type=Path, help="folder with words.json: {file.wav: [words]}")
@@ -52,6 +53,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    file = args.out.with_suffix(".json")
+    made = points_in(file) if args.run is None else hear_snapshots(args, file)
+    args.out.with_suffix(".svg").write_text(draw(made, args.over))
+    for point in made:
+        rates = {**point.wer, "people, words found": point.found}
+        said = "  ".join(f"{name} {100 * rate.rate:.1f} %" for name, rate in rates.items() if rate)
+        print(f"{point.presentations:>9}  {said}")
+
+
+def hear_snapshots(args: argparse.Namespace, file: Path) -> list[Point]:
+    """The points of all snapshots of a run; those that `file` does not have are heard and written to it."""
     torch.set_num_threads(1)
     corpora = read_corpora(args.corpus)
     recordings = [] if args.recordings is None else read_recordings(args.recordings)
@@ -67,7 +79,6 @@ def run(args: argparse.Namespace) -> None:
         "seed": args.seed,
         "run": str(args.run),
     }
-    file = args.out.with_suffix(".json")
     points = known_points(file, heard)
     file.parent.mkdir(parents=True, exist_ok=True)
     for presentations, folder in snapshots:
@@ -82,12 +93,7 @@ def run(args: argparse.Namespace) -> None:
             # after each: a run of many snapshots that is stopped goes on
             rows = [asdict(point) for _, point in sorted(points.items())]
             file.write_text(json.dumps(rounded({"heard": heard, "points": rows}), indent=1) + "\n")
-    made = [point for _, point in sorted(points.items())]
-    args.out.with_suffix(".svg").write_text(draw(made, args.over))
-    for point in made:
-        rates = {**point.wer, "people, words found": point.found}
-        said = "  ".join(f"{name} {100 * rate.rate:.1f} %" for name, rate in rates.items() if rate)
-        print(f"{point.presentations:>9}  {said}")
+    return [point for _, point in sorted(points.items())]
 
 
 def find_snapshots(run_folder: Path) -> list[tuple[int, Path]]:
@@ -132,13 +138,24 @@ def known_points(file: Path, heard: dict) -> dict[int, Point]:
     """The points of an earlier call that heard the same; none where it heard something else."""
     if not file.exists():
         return {}
+    written, points = _read(file)
+    return {point.presentations: point for point in points} if written == heard else {}
+
+
+def points_in(file: Path) -> list[Point]:
+    """Whatever heard them. Raises CURVE_INVALID."""
+    return _read(file)[1]
+
+
+def _read(file: Path) -> tuple[dict, list[Point]]:
+    """What was heard, and the points."""
     try:
         written = json.loads(file.read_text())
-        if written["heard"] != heard:
-            return {}
-        return {row["presentations"]: _point(row) for row in written["points"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingFault("CURVE_INVALID", f"a curve in {file}", repr(error), "delete it") from error
+        return written["heard"], [_point(row) for row in written["points"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingFault(
+            "CURVE_INVALID", f"a curve in {file}", repr(error), "name another --out"
+        ) from error
 
 
 def _point(row: dict) -> Point:
