@@ -11,6 +11,7 @@ import torch
 from test_adapt_household import EMBEDDED, household
 
 from training.__main__ import main
+from training.adapt import check
 from training.adapt.low_rank import LowRank, last_layer, low_rank, merge
 from training.adapt.tune import Tuner, TuningRecipe
 from training.corpora import Corpora
@@ -138,6 +139,31 @@ def test_a_wrecked_model_is_not_exported_unless_forced(
     assert not (adapted / "wreck").exists()
     assert adapt(adapted, home, "--learning-rate", "9", "--name", "wreck", "--force") == 0
     assert load_checkpoint(adapted / "wreck").shape == load_checkpoint(EMBEDDED).shape
+
+
+@needs_engines
+def test_less_of_the_update_is_exported_where_all_of_it_does_harm(
+    adapted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = adapted / "Our Home.json"
+    require_unharmed, refused = check.require_unharmed, []
+
+    def refuse_first(general: check.Change) -> None:
+        if refused:
+            return require_unharmed(general)
+        refused.append(general)
+        raise TrainingFault("ADAPT_FORGETS", "little", "much", "wait")
+
+    assert adapt(adapted, home, "--learning-rate", "2e-6", "--name", "whole") == 0
+    monkeypatch.setattr(check, "require_unharmed", refuse_first)
+    assert adapt(adapted, home, "--learning-rate", "2e-6", "--name", "half") == 0
+    said = capsys.readouterr().out
+    assert "100% of what was learnt" in said and "50% of what was learnt" in said
+    assert json.loads((adapted / "report.json").read_text())["share"] == 0.5
+    base, whole, half = (load_checkpoint(at) for at in (EMBEDDED, adapted / "whole", adapted / "half"))
+    between = {name: (weight + base.state_dict()[name]) / 2 for name, weight in whole.state_dict().items()}
+    assert all(torch.allclose(weight, between[name], atol=1e-7) for name, weight in half.state_dict().items())
+    assert changed(half, base.state_dict())
 
 
 @needs_engines
