@@ -104,7 +104,7 @@ def adapt(out: Path, home: Path, *options: str) -> int:
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which an adaptation has been; what was spoken for it serves the others, too."""
     out = tmp_path_factory.mktemp("adapted")
-    assert adapt(out, household(out), "--learning-rate", "1e-6", "--name", "home") == 0
+    assert adapt(out, household(out), "--learning-rate", "1e-6", "--name", "home", "--force") == 0
     return out
 
 
@@ -142,6 +142,17 @@ def test_a_wrecked_model_is_not_exported_unless_forced(
 
 
 @needs_engines
+def test_a_model_that_has_learnt_nothing_is_not_exported(
+    adapted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = adapted / "Our Home.json"
+    assert adapt(adapted, home, "--learning-rate", "1e-6", "--name", "vain") == 2
+    said = capsys.readouterr().err
+    assert "ADAPT_IN_VAIN" in said and "keyTerms" in said
+    assert not (adapted / "vain").exists()
+
+
+@needs_engines
 def test_less_of_the_update_is_exported_where_all_of_it_does_harm(
     adapted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +165,7 @@ def test_less_of_the_update_is_exported_where_all_of_it_does_harm(
         refused.append(general)
         raise TrainingFault("ADAPT_FORGETS", "little", "much", "wait")
 
+    monkeypatch.setattr(check, "require_learnt", lambda before, after: None)
     assert adapt(adapted, home, "--learning-rate", "2e-6", "--name", "whole") == 0
     monkeypatch.setattr(check, "require_unharmed", refuse_first)
     assert adapt(adapted, home, "--learning-rate", "2e-6", "--name", "half") == 0

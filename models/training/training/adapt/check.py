@@ -96,6 +96,17 @@ def recalls(household: Household, several: Sequence[Heard]) -> dict[str, Recall]
     return {term: Recall(*count) for term, count in counts.items()} | {"all": everything}
 
 
+def require_learnt(before: Recall, after: Recall) -> None:
+    """Raises ADAPT_IN_VAIN where the household's words are found no more often."""
+    if after.found <= before.found:
+        raise TrainingFault(
+            "ADAPT_IN_VAIN",
+            f"words of the household found more often than {before.found} of {before.said} times",
+            f"{after.found} times",
+            "use keyTerms instead (docs/household.md), give recordings of your own, or a base of a larger vocabulary",
+        )
+
+
 def require_unharmed(general: Change) -> None:
     """Raises ADAPT_FORGETS where general sentences are heard worse by more than ALLOWED_POINTS."""
     if general.points > ALLOWED_POINTS:

@@ -137,12 +137,15 @@ def _adapt(args: argparse.Namespace) -> None:
         print(f"{share:.0%} of what was learnt:\n{table(report)}")
         try:
             check.require_unharmed(check.change(before["general"], after["general"]))
+            check.require_learnt(
+                *(check.Recall(**report["recall"][when]["all"]) for when in ("before", "after"))
+            )
             break
         except TrainingFault as fault:
             if args.force:
                 print(f"exported all the same (--force): {fault}", file=sys.stderr)
                 break
-            if share == SHARES[-1]:
+            if share == SHARES[-1] or fault.code == "ADAPT_IN_VAIN":
                 raise
     export.export(args.out / name, recogniser.model, args.model, name, *card_rows(report))
     print(
