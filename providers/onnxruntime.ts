@@ -91,7 +91,10 @@ otherEnd.close();
  */
 function release(tensors: Iterable<Tensor>): void {
   const buffers = new Set<ArrayBuffer>();
-  for (const { data } of tensors) if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  for (const { data } of tensors) {
+    // empty, or given back before
+    if (data.buffer instanceof ArrayBuffer && data.byteLength > 0) buffers.add(data.buffer);
+  }
   if (buffers.size > 0) nowhere.postMessage(undefined, [...buffers]);
 }
 

@@ -47,6 +47,25 @@ session('an output given a tensor is written into it', async () => {
   await product.close();
 });
 
+session('what is released is empty at once, and may be released again', async () => {
+  const product = await provider.open(productPath);
+  const made = Object.values(await product.run({ x }, ['y', 'z']));
+  const before = process.memoryUsage().arrayBuffers;
+  product.release(made);
+  assert.equal(
+    made.map(({ data }) => data.length),
+    [0, 0],
+  );
+  assert.ok(process.memoryUsage().arrayBuffers <= before - 2 * 300 * 4);
+  product.release(made);
+  product.release([]);
+  // of what was written into, the library's copy is released, not the tensor
+  const target: Tensor = { type: 'float32', dims: [1, 300], data: new Float32Array(300) };
+  await product.run({ x }, ['z'], { z: target });
+  assert.is(target.data.length, 300);
+  await product.close();
+});
+
 session('a cache fed and fetched as the same tensor is appended to in place', async () => {
   const graph = new GraphBuilder('cache', 'cache.bin');
   const packed = graph.input('packed', 'float32', [1, 'S', 24]);
