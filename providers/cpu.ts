@@ -25,7 +25,8 @@ export function cpuFeatures(cpuinfo: string = readText('/proc/cpuinfo')): Readon
 
 /**
  * x86 before VNNI adds pairs of uint8 x int8 products in 16 bits, and saturates (vpmaddubsw). On the embedded model
- * with int8 weights, an AVX2-only processor then errs ten times as much as one with VNNI; see the README.
+ * with int8 weights, an AVX2-only processor then errs ten times as much as one with VNNI. What is done about it:
+ * models/compiler/profiles.ts.
  */
 export function int8Saturates(arch: string, features: ReadonlySet<string>): boolean {
   return arch === 'x64' && !features.has('avx512_vnni') && !features.has('avx_vnni');

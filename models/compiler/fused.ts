@@ -5,8 +5,9 @@
  * products as large as they can be (query, key and value in one, the keys and values of all decoder layers in one);
  * one decoder graph for the prompt and the steps, which goes on by itself; the choice of the token inside.
  * What is deliberately absent: SkipLayerNormalization (a scalar kernel: Add and LayerNormalization are five times as
- * fast), unsigned int8 weights (half the speed or less), a second decoder graph (the weights would be held twice),
- * attention scales folded into weights of the encoder (the kernels scale within products of many rows at no cost).
+ * fast), unsigned int8 weights (half the speed or less) but where signed ones overflow (profiles.ts), a second decoder
+ * graph (the weights would be held twice), attention scales folded into weights of the encoder (the kernels scale within
+ * products of many rows at no cost).
  *
  * Here is what the encoder (fused-encoder.ts) and the decoder (fused-decoder.ts) have in common.
  */
