@@ -9,6 +9,7 @@ import { tokenTableFile } from '../whisper/token-table.ts';
 import type { Agreement } from './agreement.ts';
 import type { TokenRules } from './architecture.ts';
 import type { CompleteOptions } from './options.ts';
+import { isBeingWritten } from './output.ts';
 
 export const descriptionFile = 'compiled.json';
 /** Raised when `compiled.json` changes its meaning; the graphs have a version of their own. */
@@ -72,12 +73,27 @@ export function readDescription(dir: string): CompiledModel | undefined {
   }
 }
 
+/** For so long a directory may be nowhere, between the renaming of the old one and that of the new one. */
+const longestGapMs = 2000;
+
+/** As `readDescription`, but waits for the directory where another compiler is putting it in its place. */
+function awaitDescription(dir: string): CompiledModel | undefined {
+  const untilMs = performance.now() + longestGapMs;
+  let description = readDescription(dir);
+  while (description === undefined && isBeingWritten(dir) && performance.now() < untilMs) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    description = readDescription(dir);
+  }
+  // it may have come between the last two looks
+  return description ?? readDescription(dir);
+}
+
 /**
  * Opens a compiled model after hashing every file of it that was touched since it was last hashed. Needs nothing of the directory it was compiled from.
  * Throws `Fault`: MODEL_MISSING, MODEL_CHECKSUM_MISMATCH (the file and both hashes).
  */
 export function openCompiled(dir: string): OpenedModel {
-  const description = readDescription(dir);
+  const description = awaitDescription(dir);
   if (description === undefined) {
     throw new Fault('MODEL_MISSING', `there is no compiled model at ${dir}`, remedy);
   }
@@ -85,7 +101,7 @@ export function openCompiled(dir: string): OpenedModel {
     verifyFilesOnce(dir, description.files, descriptionFile, remedy);
   } catch (fault) {
     // another compiler may have put its model in the place of the one we were reading; each such race has a winner
-    const now = readDescription(dir);
+    const now = awaitDescription(dir);
     if (now !== undefined && JSON.stringify(now) !== JSON.stringify(description)) return openCompiled(dir);
     throw fault;
   }

@@ -54,10 +54,21 @@ function requireRoom(outDir: string, bytes: number): void {
   throw new Fault('DISK_FULL', message, makeRoom);
 }
 
+const partialPrefix = (outDir: string): string => `${path.basename(outDir)}.partial-`;
+
+/** Whether somebody is writing what will take the place of `outDir`, or was interrupted at it. */
+export function isBeingWritten(outDir: string): boolean {
+  try {
+    return readdirSync(path.dirname(outDir)).some((name) => name.startsWith(partialPrefix(outDir)));
+  } catch {
+    return false;
+  }
+}
+
 function removeStale(outDir: string): void {
   const parent = path.dirname(outDir);
   for (const name of readdirSync(parent)) {
-    if (!name.startsWith(`${path.basename(outDir)}.partial-`)) continue;
+    if (!name.startsWith(partialPrefix(outDir))) continue;
     const dir = path.join(parent, name);
     // another compilation may be removing it at this moment
     const { mtimeMs } = statSync(dir, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };

@@ -1,13 +1,14 @@
 /** Two compilers at once, and compilers that are stopped: there is a whole model at the place, or the one before. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type CompileProgress, compile, compileWatched } from '../../../models/compiler/compile.ts';
 import { openCompiled } from '../../../models/compiler/compiled.ts';
+import { faultFrom } from '../../faults.ts';
 import { embeddedModelDir } from '../../golden.ts';
 import { temporaryDir } from '../../graph-files.ts';
 import { unlike, writeSmallWhisper } from '../../small-whisper.ts';
@@ -35,6 +36,18 @@ interrupted('four compilers at one place: all end well, and what is there is who
   assert.equal(codes, [0, 0, 0, 0]);
   openCompiled(outDir);
   assert.equal(readdirSync(path.dirname(outDir)), ['out']);
+});
+
+interrupted('while another compiler puts a model in its place, who opens it waits', () => {
+  const outDir = path.join(temporaryDir(), 'out');
+  const { key } = compile(smallDir, outDir).model;
+  const onTheWay = `${outDir}.partial-1`;
+  renameSync(outDir, onTheWay);
+  // in a process of its own: opening blocks this one
+  spawn('sh', ['-c', 'sleep 0.05 && mv "$0" "$1"', onTheWay, outDir]);
+  assert.is(openCompiled(outDir).key, key);
+  const missing = faultFrom(() => openCompiled(path.join(temporaryDir(), 'none')));
+  assert.is(missing.code, 'MODEL_MISSING');
 });
 
 interrupted(
