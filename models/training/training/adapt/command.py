@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from training.adapt import check, export
 from training.adapt.bar import Bar
@@ -135,23 +135,30 @@ def _adapt(args: argparse.Namespace) -> None:
         report |= compared(household, before, after)
         (args.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
         print(f"{share:.0%} of what was learnt:\n{table(report)}")
-        try:
-            check.require_unharmed(check.change(before["general"], after["general"]))
-            check.require_learnt(
-                *(check.Recall(**report["recall"][when]["all"]) for when in ("before", "after"))
-            )
+        fault = _reason_against(report)
+        # less of it would teach even less
+        if fault is None or fault.code == "ADAPT_IN_VAIN" or args.force:
             break
-        except TrainingFault as fault:
-            if args.force:
-                print(f"exported all the same (--force): {fault}", file=sys.stderr)
-                break
-            if share == SHARES[-1] or fault.code == "ADAPT_IN_VAIN":
-                raise
+    if fault is not None and not args.force:
+        raise fault
+    if fault is not None:
+        print(f"exported all the same (--force): {fault}", file=sys.stderr)
     export.export(args.out / name, recogniser.model, args.model, name, *card_rows(report))
     print(
         f"{args.out / name} is a model folder. On the board:\n  harkd models add ./{name}\n"
         f"  harkd run --model {name}"
     )
+
+
+def _reason_against(report: dict[str, Any]) -> TrainingFault | None:
+    """Why the model of `report` is not to be exported, if anything is."""
+    before, after = (check.Recall(**report["recall"][when]["all"]) for when in ("before", "after"))
+    try:
+        check.require_unharmed(check.Change(**report["wer"]["general"]))
+        check.require_learnt(before, after)
+    except TrainingFault as fault:
+        return fault
+    return None
 
 
 def _updated(args: argparse.Namespace, recogniser: Recogniser, household: Household) -> TuningRecipe:

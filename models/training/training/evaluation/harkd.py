@@ -11,6 +11,7 @@ from pathlib import Path
 from training.errors import TrainingFault
 from training.evaluation.interval import Rate
 from training.evaluation.page import percent, table
+from training.evaluation.recordings import labels_file
 
 REPO = Path(__file__).parents[4]
 #: What `npm run bench:wer` runs once it has built.
@@ -46,9 +47,8 @@ def score_formats(
         command += ["--utterances", str(utterances), "--seed", str(seed), "--quiet-minutes", "0.1"]
         command += ["--out", folder]
         if recordings is not None:
-            named = next(name for name in ("words.json", "labels.json") if (recordings / name).exists())
             command += ["--recordings", str(recordings.resolve())]
-            command += ["--labels", str((recordings / named).resolve())]
+            command += ["--labels", str(labels_file(recordings).resolve())]
         try:
             ended = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, cwd=REPO)
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -45,12 +45,17 @@ class Recall:
     whole: Rate | None
 
 
+def labels_file(folder: Path) -> Path:
+    """The one of LABEL_FILES that is in `folder`; the first of them where none is."""
+    return next((folder / name for name in LABEL_FILES if (folder / name).exists()), folder / LABEL_FILES[0])
+
+
 def read_recordings(folder: Path) -> list[Recording]:
     """The recordings named in words.json (or labels.json), {"file.wav": ["word", …]}, sorted.
 
     Raises LABELS_INVALID where that is not so or a file is missing.
     """
-    file = next((folder / name for name in LABEL_FILES if (folder / name).exists()), folder / LABEL_FILES[0])
+    file = labels_file(folder)
     wanted = '{"recording.wav": ["word", …], …} in ' + str(file)
     try:
         labels = json.loads(file.read_text())
