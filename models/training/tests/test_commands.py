@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import COMMANDS, main
+from training.text import core_words
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -34,3 +35,15 @@ def test_an_unknown_command_is_refused_with_those_there_are(capsys):
         main(["trian"])
     said = capsys.readouterr().err
     assert "invalid choice: 'trian'" in said and "synthesise" in said
+
+
+def test_sentences_of_either_grammar_are_printed(capsys):
+    printed = {}
+    for grammar in ("home", "commands"):
+        main(["text", "--grammar", grammar, "--count", "300", "--seed", "2", "--kind"])
+        printed[grammar] = capsys.readouterr().out.splitlines()
+        assert len(printed[grammar]) == 300
+    main(["text", "--count", "300", "--seed", "2", "--kind"])
+    assert capsys.readouterr().out.splitlines() == printed["home"]
+    words = {word for line in printed["commands"] for word in line.split("\t")[1].split()}
+    assert words <= set(core_words())

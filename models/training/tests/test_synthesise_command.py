@@ -12,7 +12,7 @@ import pytest
 from training.corpus import Corpus
 from training.speech import synthesise
 from training.speech.voices import VOICES
-from training.text import split_of
+from training.text import core_words, split_of
 
 HERE = Path(__file__).parents[1]
 
@@ -67,6 +67,25 @@ def test_evaluation_corpora_hold_held_voices_and_held_sentences_only(tmp_path: P
     for utterance in corpus.utterances:
         assert utterance.engine in engines and "@" not in utterance.voice
         assert split_of(utterance.text) == "test"
+
+
+def test_a_corpus_of_commands_goes_on_as_one_of_commands_only(tmp_path: Path) -> None:
+    options = ("--utterances", "3", "--roles", "train", "--seed", "4", "--shard", "3")
+    run(tmp_path / "commands", *options, "--grammar", "commands")
+    assert (
+        json.loads((tmp_path / "commands" / "corpus.json").read_text())["settings"]["grammar"] == "commands"
+    )
+    said = {word for u in Corpus(tmp_path / "commands").utterances for word in u.text.split()}
+    assert said <= set(core_words())
+    _, wrong = start(tmp_path / "commands", *options).communicate(timeout=60)
+    assert wrong.startswith("CORPUS_OF_OTHERS: expected grammar=commands, got grammar=home")
+    # a card of before there were two grammars
+    run(tmp_path / "home", *options)
+    card = tmp_path / "home" / "corpus.json"
+    before = json.loads(card.read_text())
+    assert before["settings"].pop("grammar") == "home"
+    card.write_text(json.dumps(before))
+    assert "1 shards there, 0 to make" in run(tmp_path / "home", *options)
 
 
 def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from training.errors import TrainingFault
-from training.text import DATA, Maker, sentences, split_of, vocabulary
+from training.text import DATA, Maker, core_words, rules, sentences, split_of, vocabulary
 from training.text.lexicon import Lexicon
-from training.text.mix import MIX
+from training.text.mix import COMMANDS, GRAMMARS, MIX
 from training.text.morphology import past, plural, progressive, third_person, with_articles
 from training.text.template import Grammar, parse
 
@@ -25,17 +25,25 @@ def many() -> list:
     return list(islice(sentences(7, "train"), 40_000))
 
 
-def test_the_same_seed_says_the_same_and_another_does_not() -> None:
-    first, again = (list(islice(sentences(3, "train"), 500)) for _ in range(2))
+@pytest.fixture(scope="module")
+def commands() -> list:
+    return list(islice(sentences(7, "train", grammar="commands"), 20_000))
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_the_same_seed_says_the_same_and_another_does_not(grammar: str) -> None:
+    first, again = (list(islice(sentences(3, "train", grammar=grammar), 500)) for _ in range(2))
     assert first == again
-    assert first != list(islice(sentences(4, "train"), 500))
+    assert first != list(islice(sentences(4, "train", grammar=grammar), 500))
 
 
-def test_splits_share_no_sentence(many: list) -> None:
-    test = list(islice(sentences(7, "test"), 500))
+@pytest.mark.parametrize(("grammar", "said"), [("home", "many"), ("commands", "commands")])
+def test_splits_share_no_sentence(grammar: str, said: str, request: pytest.FixtureRequest) -> None:
+    train = request.getfixturevalue(said)
+    test = list(islice(sentences(7, "test", grammar=grammar), 500))
     assert all(split_of(s.text) == "test" for s in test)
-    assert all(split_of(s.text) == "train" for s in many)
-    assert not {s.text for s in test} & {s.text for s in many}
+    assert all(split_of(s.text) == "train" for s in train)
+    assert not {s.text for s in test} & {s.text for s in train}
 
 
 def test_alphabet_and_lengths(many: list) -> None:
@@ -51,11 +59,31 @@ def test_no_possessive_stands_alone(many: list) -> None:
     assert [text for text in texts if " '" in text] == []
 
 
-def test_kinds_come_by_their_weights(many: list) -> None:
-    kinds = Counter(s.kind for s in many)
-    for kind, weight in MIX.items():
-        # Drawing again what is longer than 18 words costs the long kinds a little.
-        assert kinds[kind] / len(many) == pytest.approx(weight / sum(MIX.values()), rel=0.15), kind
+@pytest.mark.parametrize(("mix", "said"), [(MIX, "many"), (COMMANDS | {"coffee": 12}, "commands")])
+def test_kinds_come_by_their_weights(mix: dict, said: str, request: pytest.FixtureRequest) -> None:
+    made = request.getfixturevalue(said)
+    kinds = Counter(s.kind for s in made)
+    for kind, weight in mix.items():
+        # Drawing again what is longer than the longest costs the long kinds a little.
+        assert kinds[kind] / len(made) == pytest.approx(weight / sum(mix.values()), rel=0.15), kind
+
+
+def test_commands_say_the_core_words_and_no_others(commands: list) -> None:
+    words = Counter(word for s in commands for word in s.text.split())
+    assert set(words) <= set(core_words()) <= set(vocabulary())
+    assert len(core_words()) == 907 and len(words) > 890
+    # all but a handful are in the rules, so that the random words of the salad are no others
+    ruled = {word for s in commands if s.kind != "salad" for word in s.text.split()}
+    assert len(ruled) > 890
+
+
+def test_commands_come_as_in_the_study_of_nano_0(commands: list) -> None:
+    # what its own generator makes: 6.03 words, these kinds, at most 16 words
+    lengths = [s.text.count(" ") + 1 for s in commands]
+    assert (min(lengths), max(lengths)) == (1, 16)
+    assert sum(lengths) / len(commands) == pytest.approx(6.03, abs=0.1)
+    assert [s.text for s in commands if not LINE.fullmatch(s.text)] == []
+    assert Counter(s.kind for s in commands)["coffee"] / len(commands) == pytest.approx(0.12, rel=0.08)
 
 
 def test_words_are_many_and_all_in_the_vocabulary(many: list) -> None:
@@ -73,8 +101,9 @@ def test_orders_for_coffee_use_the_words_of_the_trade(many: list) -> None:
     assert [word for word in COFFEE if words[word] < 20] == []
 
 
-def test_every_rule_expands() -> None:
-    sources = {k: v for file in DATA.glob("*.grammar") for k, v in parse(file.read_text()).items()}
+@pytest.mark.parametrize("name_of_grammar", GRAMMARS)
+def test_every_rule_expands(name_of_grammar: str) -> None:
+    sources = rules(name_of_grammar)
     grammar, rng = Grammar(sources), Random(1)
     for name, source in sources.items():
         if "<it>" in source:
@@ -83,15 +112,16 @@ def test_every_rule_expands() -> None:
         assert all(not text or LINE.fullmatch(text) for text in said), name
 
 
-def test_every_rule_is_used() -> None:
-    sources = {k: v for file in DATA.glob("*.grammar") for k, v in parse(file.read_text()).items()}
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_every_rule_is_used(grammar: str) -> None:
+    sources = rules(grammar)
     used = {
         word
         for source in sources.values()
         for slot in re.findall(r"<([^<>]*)>", source)
         for word in slot.split()
     }
-    assert set(sources) - used - set(MIX) == set()
+    assert set(sources) - used - set(GRAMMARS[grammar].mix) == set()
 
 
 def test_slots_of_a_household_take_the_place_of_the_rules() -> None:
@@ -112,6 +142,8 @@ def test_bad_slots_and_splits_are_refused() -> None:
         with pytest.raises(TrainingFault) as caught:
             next(sentences(1, split, slots))
         assert caught.value.code == code
+    with pytest.raises(TrainingFault, match="GRAMMAR_UNKNOWN: expected home or commands"):
+        next(sentences(1, "train", grammar="command"))
 
 
 @pytest.mark.parametrize(

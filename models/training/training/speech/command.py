@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from training.speech import synthesise
 from training.speech.engines import voices_for
 from training.speech.synthesise import Settings, ShardDone
 from training.text import sentences
+from training.text.mix import GRAMMARS
 
 HELP = "Speaks sentences with every installed engine into a corpus folder; run it again to go on."
 PROGRESS_EVERY_S = 10.0
@@ -33,6 +35,7 @@ class Job:
     roles: tuple[str, ...] = ("train",)
     workers: int = 1
     shard: int = 500
+    grammar: str = "home"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--roles",
         default=",".join(Job.roles),
         help="of the voices, with commas between: train, unseen-voice, unseen-engine",
+    )
+    parser.add_argument(
+        "--grammar", choices=tuple(GRAMMARS), default=Job.grammar, help="of the sentences (default home)"
     )
     parser.add_argument("--workers", type=int, default=Job.workers, help="processes, one core each")
     parser.add_argument("--shard", type=int, default=Job.shard, help="utterances in a shard")
@@ -69,7 +75,7 @@ def make_corpus(job: Job) -> bool:
     # Ending by SIGTERM is then like Ctrl-C: temporary folders are removed on the way out.
     signal.signal(signal.SIGTERM, _interrupt)
     print("\n".join(voices_text(roles)), flush=True)
-    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard)
+    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard, job.grammar)
     todo = synthesise.prepare(job.out, settings, job.utterances)
     there = -(-job.utterances // job.shard) - len(todo)
     print(f"{job.out}: {there} shards there, {len(todo)} to make", flush=True)
@@ -171,7 +177,7 @@ Take = Callable[[Event], None]
 
 
 def _make(job: Job, settings: Settings, todo: list[int], worker: int, take: Take) -> None:
-    plan = synthesise.planned(settings, sentences)
+    plan = synthesise.planned(settings, partial(sentences, grammar=settings.grammar))
     for index, planned in synthesise.shards(plan, todo, job.shard, job.utterances):
         done = synthesise.make_shard(job.out, index, planned, lambda count: take(Spoken(worker, count)))
         take(Made(worker, done))

@@ -37,6 +37,8 @@ class Settings:
     roles: tuple[str, ...]
     shard_utterances: int
     voices: tuple[str, ...]
+    # Corpora made before there was a second one do not say.
+    grammar: str = "home"
 
 
 @dataclass(frozen=True)
@@ -248,10 +250,12 @@ def fast_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
 
 
-def settings_for(seed: int, split: str, roles: Sequence[str], shard_utterances: int) -> Settings:
+def settings_for(
+    seed: int, split: str, roles: Sequence[str], shard_utterances: int, grammar: str = "home"
+) -> Settings:
     """The settings with the voices of this machine. TrainingFault if none can speak."""
     present, _ = voices_for(roles)
-    return Settings(seed, split, tuple(roles), shard_utterances, tuple(v.key for v in present))
+    return Settings(seed, split, tuple(roles), shard_utterances, tuple(v.key for v in present), grammar)
 
 
 def planned(settings: Settings, sentences: Callable) -> Iterator[Plan]:
