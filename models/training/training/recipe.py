@@ -22,6 +22,8 @@ class Recipe:
     peak_learning_rate: float = 8e-4
     final_learning_rate: float = 1e-5
     warm_up_steps: int = 300
+    #: 'adamw', or 'muon' for the matrices of the layers
+    optimiser: str = "adamw"
     weight_decay: float = 0.03
     gradient_norm: float = 1.0
     #: the weights that are saved are a running mean over about 1 / (1 - decay) steps

@@ -37,7 +37,7 @@ from training.quantise import check_format, imitate
 from training.recipe import Progress, Recipe, learning_rate
 from training.text import vocabulary
 from training.tokens import Tokenizer
-from training.update import clipped_step, mixed_precision, set_rate
+from training.update import clipped_step, mixed_precision, optimisers_for, set_rate
 
 
 class Student(nn.Module):
@@ -99,16 +99,11 @@ class Trainer:
                 module.p = recipe.dropout
         self._trained = [weight for weight in self.student.parameters() if weight.requires_grad]
         self._mean = [weight.detach().clone() for weight in self._trained]
-        matrices = [weight for weight in self._trained if weight.ndim > 1]
-        vectors = [weight for weight in self._trained if weight.ndim < 2]
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": recipe.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=recipe.peak_learning_rate,
-            betas=(0.9, 0.98),
-            foreach=True,
+        self._optimisers = optimisers_for(
+            self.student.named_parameters(),
+            recipe.peak_learning_rate,
+            recipe.weight_decay,
+            recipe.optimiser == "muon",
         )
         self.progress = Progress()
         self._resume()
@@ -149,7 +144,8 @@ class Trainer:
         self.student.load_state_dict(saved["student"])
         for mean, weight in zip(self._mean, saved["mean"], strict=True):
             mean.copy_(weight)
-        self._optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(self._optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         self.progress = Progress(**saved["progress"])
 
     def save(self) -> None:
@@ -160,7 +156,7 @@ class Trainer:
             {
                 "student": self.student.state_dict(),
                 "mean": self._mean,
-                "optimiser": self._optimiser.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
                 "progress": asdict(self.progress),
                 "recipe": asdict(self.recipe),
             },
@@ -247,13 +243,14 @@ class Trainer:
         """One update. A batch whose gradient is not finite changes nothing."""
         recipe = self.recipe
         rate = learning_rate(recipe, self.progress.step, share)
-        set_rate(self._optimiser, rate)
+        set_rate(self._optimisers, rate)
         parts = self.losses(batch, share)
-        self._optimiser.zero_grad()
+        for optimiser in self._optimisers:
+            optimiser.zero_grad()
         parts["total"].backward()
         if dist.is_initialized():
             self._average_gradients()
-        norm, done = clipped_step(self._optimiser, self._trained, recipe.gradient_norm)
+        norm, done = clipped_step(self._optimisers, self._trained, recipe.gradient_norm)
         if done:
             decay = min(recipe.mean_decay, (self.progress.step + 1) / (self.progress.step + 20))
             torch._foreach_lerp_(self._mean, [weight.detach() for weight in self._trained], 1 - decay)

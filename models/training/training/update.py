@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def optimisers_for(
+    named: Iterable[tuple[str, Tensor]], rate: float, weight_decay: float, orthogonal: bool
+) -> list[torch.optim.Optimizer]:
+    """AdamW for the weights; where `orthogonal`, Muon for the matrices of the layers and AdamW for the rest.
+
+    Muon (Jordan et al. 2024) steps along the gradient's nearest orthogonal matrix, scaled as in Liu et al. 2025 so that
+    it takes AdamW's learning rate and weight decay. Embeddings and heads are tables, not maps, and stay with AdamW.
+    """
+    weights = [(name, weight) for name, weight in named if weight.requires_grad]
+    mapping = [weight for name, weight in weights if orthogonal and ".layers." in name and weight.ndim == 2]
+    taken = set(map(id, mapping))
+    rest = [weight for _, weight in weights if id(weight) not in taken]
+    adam = torch.optim.AdamW(
+        [
+            {"params": [weight for weight in rest if weight.ndim > 1], "weight_decay": weight_decay},
+            {"params": [weight for weight in rest if weight.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+    if not mapping:
+        return [adam]
+    muon = torch.optim.Muon(mapping, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+    return [adam, muon]
+
+
+def set_rate(optimisers: Iterable[torch.optim.Optimizer], rate: float) -> None:
     """The learning rate of all weights from now on."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
 
 
 def clipped_step(
-    optimiser: torch.optim.Optimizer, weights: Sequence[Tensor], longest: float
+    optimisers: Iterable[torch.optim.Optimizer], weights: Sequence[Tensor], longest: float
 ) -> tuple[float, bool]:
     """A step along the gradient of `weights`, shortened where its norm is above `longest`.
 
@@ -25,7 +53,8 @@ def clipped_step(
     norm = torch.nn.utils.clip_grad_norm_(weights, longest, foreach=True).item()
     finite = math.isfinite(norm)
     if finite:
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
     return norm, finite
 
 

@@ -119,11 +119,11 @@ class Tuner:
         """One update at a share of the training; returns the loss. A gradient not finite changes nothing."""
         recipe = self._recipe
         warm = min(1.0, (self.progress.step + 1) / recipe.warm_up_steps)
-        set_rate(self._optimiser, recipe.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)))
+        set_rate([self._optimiser], recipe.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)))
         loss = self.loss(batch)
         self._optimiser.zero_grad()
         loss.backward()
-        clipped_step(self._optimiser, list(self._learning.values()), recipe.gradient_norm)
+        clipped_step([self._optimiser], list(self._learning.values()), recipe.gradient_norm)
         self.progress.step += 1
         return loss.item()
 
