@@ -86,6 +86,7 @@ VOICES: tuple[Voice, ...] = (
     _flite("kal16", "train", 3.0, "kal", FESTIVAL),
     _festival("ked_diphone", 2.5, "ked", "festival festvox-kdlpc16k"),
     _festival("kal_diphone", 1.5, "kal", "festival festvox-kallpc16k"),
+    _festival("don_diphone", 2.0, "don", "festival festvox-don"),
     _festival("cmu_us_slt_arctic_hts", 3.5, "cmu-slt", "festival festvox-us-slt-hts", ARCTIC),
     _mbrola("en1", "unseen-voice", 0.3, "roger", "MBROLA en1 (mbrola only; evaluation only)"),
     Voice("espeak-ng", "variants", "train", 37.5, "artificial", ESPEAK, "espeak-ng"),
