@@ -65,6 +65,29 @@ def test_it_trains_keeps_what_it_was_on_the_way_and_goes_on(corpus, recipe, tmp_
     assert json.loads((tmp_path / "recipe.json").read_text())["recipe"] == asdict(recipe)
 
 
+def test_muon_moves_the_matrices_of_the_layers_and_goes_on(corpus, recipe, tmp_path):
+    recipe = replace(recipe, optimiser="muon")
+    train(recipe, EMBEDDED, [corpus], tmp_path)
+    again = Trainer(recipe, EMBEDDED, [corpus], tmp_path, 0)
+    adam, muon = again._optimisers
+    names = {id(weight): name for name, weight in again.student.named_parameters()}
+    moved = {names[id(weight)] for weight in muon.param_groups[0]["params"]}
+    shape = again.student.whisper.shape
+    assert len(moved) == 6 * shape.encoder_layers + 10 * shape.decoder_layers
+    assert all(name.endswith(("proj.weight", "fc1.weight", "fc2.weight")) for name in moved)
+    assert all(weight in muon.state for weight in muon.param_groups[0]["params"]), "its momentum came back"
+    others = {names[id(weight)] for group in adam.param_groups for weight in group["params"]}
+    assert moved.isdisjoint(others) and len(moved | others) == len(again._trained)
+    trained, first = load_checkpoint(tmp_path / "model").state_dict(), load_checkpoint(EMBEDDED).state_dict()
+    whisper = {name.removeprefix("whisper.") for name in moved}
+    assert not any(torch.equal(trained[name], first[name]) for name in whisper)
+
+
+def test_an_unknown_optimiser_is_refused(corpus, recipe, tmp_path):
+    with pytest.raises(TrainingFault, match="USAGE_INVALID"):
+        Trainer(replace(recipe, optimiser="sgd"), EMBEDDED, [corpus], tmp_path, 0)
+
+
 def test_another_recipe_in_the_same_folder_is_refused(corpus, recipe, tmp_path):
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(TrainingFault, match="RECIPE_CHANGED"):

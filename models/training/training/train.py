@@ -100,10 +100,10 @@ class Trainer:
         self._trained = [weight for weight in self.student.parameters() if weight.requires_grad]
         self._mean = [weight.detach().clone() for weight in self._trained]
         self._optimisers = optimisers_for(
+            recipe.optimiser,
             self.student.named_parameters(),
             recipe.peak_learning_rate,
             recipe.weight_decay,
-            recipe.optimiser == "muon",
         )
         self.progress = Progress()
         self._resume()

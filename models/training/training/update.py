@@ -8,17 +8,26 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from training.errors import TrainingFault
+
+OPTIMISERS = ("adamw", "muon")
+
 
 def optimisers_for(
-    named: Iterable[tuple[str, Tensor]], rate: float, weight_decay: float, orthogonal: bool
+    kind: str, named: Iterable[tuple[str, Tensor]], rate: float, weight_decay: float
 ) -> list[torch.optim.Optimizer]:
-    """AdamW for the weights; where `orthogonal`, Muon for the matrices of the layers and AdamW for the rest.
+    """`adamw`: AdamW for all weights. `muon`: Muon for the matrices of the layers and AdamW for the rest.
 
-    Muon (Jordan et al. 2024) steps along the gradient's nearest orthogonal matrix, scaled as in Liu et al. 2025 so that
-    it takes AdamW's learning rate and weight decay. Embeddings and heads are tables, not maps, and stay with AdamW.
+    Muon (Jordan et al. 2024) steps along the gradient's nearest orthogonal matrix, scaled as by Liu et al. 2025 so that
+    it takes AdamW's rate and decay. Embeddings and heads are tables, not maps, and stay with AdamW. Raises
+    USAGE_INVALID for another kind.
     """
+    if kind not in OPTIMISERS:
+        raise TrainingFault("USAGE_INVALID", " or ".join(OPTIMISERS), repr(kind), "name one of them")
     weights = [(name, weight) for name, weight in named if weight.requires_grad]
-    mapping = [weight for name, weight in weights if orthogonal and ".layers." in name and weight.ndim == 2]
+    mapping = [
+        weight for name, weight in weights if kind == "muon" and ".layers." in name and weight.ndim == 2
+    ]
     taken = set(map(id, mapping))
     rest = [weight for _, weight in weights if id(weight) not in taken]
     adam = torch.optim.AdamW(
