@@ -7,20 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
+from worsened import EMBEDDED, worse
 
 from training.__main__ import main
 from training.errors import TrainingFault
 from training.evaluation.chart import Line, ends_around, figure, render_lines
-from training.evaluation.compare import compare, render_comparison
 from training.evaluation.cost import decoder_multiply_adds, encoder_multiply_adds
 from training.evaluation.curve import CoreHours, find_snapshots
-from training.evaluation.recogniser import Recogniser
-from training.evaluation.recordings import read_recordings
-from training.model import load_checkpoint, save_checkpoint
+from training.model import load_checkpoint
 
 REPO = Path(__file__).parents[3]
-EMBEDDED = REPO / "models" / "embedded"
 GOLDEN = REPO / "test" / "golden" / "nano"
 
 
@@ -34,17 +30,6 @@ def people(tmp_path):
         shutil.copy(GOLDEN / entry["wav"], folder)
     (folder / "words.json").write_text(json.dumps({entry["wav"]: entry["text"].split() for entry in entries}))
     return folder
-
-
-def worse(to: Path) -> Path:
-    """The embedded model with noise on its weights."""
-    torch.manual_seed(1)
-    model = load_checkpoint(EMBEDDED)
-    with torch.no_grad():
-        for weight in model.model.decoder.parameters():
-            weight += 0.3 * torch.randn_like(weight)
-    save_checkpoint(to, model, EMBEDDED)
-    return to
 
 
 def test_the_curve_of_a_run(tmp_path, people, capsys):
@@ -127,14 +112,3 @@ def test_multiply_adds_are_those_of_the_matrices():
     own = 2 * (6 * 192 * 192 + 2 * 192 * shape.decoder_ffn_dim + 2 * 192 * 52) + 192 * 1000
     assert two - one == own
     assert encoder_multiply_adds(replace(shape, encoder_layers=8), 1.0) - stem == 8 * layer
-
-
-def test_a_student_beside_its_teacher(tmp_path, people):
-    student, teacher = Recogniser.load(worse(tmp_path / "student")), Recogniser.load(EMBEDDED)
-    comparison = compare(student, teacher, {}, read_recordings(people), 10, 1)
-    assert comparison.teacher_recall.written.rate == 1
-    assert comparison.student_recall.written.rate < 0.5
-    page = render_comparison(comparison)
-    share = f"{100 * comparison.student_recall.written.rate:.1f} %"
-    assert share in page
-    assert "1.00 times less" in page

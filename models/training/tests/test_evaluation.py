@@ -7,15 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from worsened import worse
 
 from training.__main__ import main
 from training.augment.command import read_wav, write_wav
 from training.corpus import Corpus
 from training.errors import TrainingFault
+from training.evaluation import command, standard
+from training.evaluation.beside import differences
 from training.evaluation.conditions import conditions, windows
+from training.evaluation.measure import Extent
 from training.evaluation.recogniser import PADDING_SAMPLES, STEP_SAMPLES, Recogniser, framed, gate_of
 from training.evaluation.recordings import read_recordings, score_recordings, trimmed
 from training.evaluation.scores import Trial, by_length, score_of
+from training.evaluation.standard import Standard, make_standard
+from training.speech import engines
+from training.text import core_words, split_of
 
 REPO = Path(__file__).parents[3]
 EMBEDDED = REPO / "models" / "embedded"
@@ -79,9 +86,9 @@ def test_evaluation_end_to_end(tmp_path, capsys):
     shutil.copy(GOLDEN / "g1.wav", people)
     (people / "words.json").write_text(json.dumps({"g1.wav": ["kitchen", "lights", "zebra"]}))
     out = tmp_path / "report.json"
-    given = ["--corpus", f"small={corpus}", "--recordings", str(people), "--teacher", str(EMBEDDED)]
+    given = ["--corpus", f"small={corpus}", "--recordings", str(people)]
     assert main(["evaluate", "--quick", "--model", str(EMBEDDED), *given, "--out", str(out)]) == 0
-    report = json.loads(out.read_text())
+    report = json.loads(out.read_text())["models"]["embedded"]
     [score] = report["corpora"]
     assert (score["of"], score["utterances"], score["words"]) == ("small", 12, 64)
     # both voices speak plainly; a model that hears nothing would have 100 %
@@ -100,11 +107,103 @@ def test_evaluation_end_to_end(tmp_path, capsys):
     assert len(by_name) == 15
     assert report["recordings"]["written"]["rate"] == pytest.approx(2 / 3, abs=1e-5)
     assert {one["kind"] for one in report["nothing"]} >= {"digital silence", "music", "babble"}
-    [pair] = report["comparison"]["pairs"]
-    assert (pair["kept"], pair["difference"]["rate"]) == (1, 0)
     page = out.with_suffix(".md").read_text()
     assert capsys.readouterr().out == page
     assert "66.7" in page
+
+
+@needs_flite
+def test_models_side_by_side_on_the_standard_corpora(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "QUICK", Extent(12, 12, 1, 0.4))
+    monkeypatch.setattr(standard, "STANDARD", (Standard("seen", "seen", "commands", "train", 12),))
+    monkeypatch.setattr(engines, "installed", lambda voice: voice.key == "flite:slt")
+    people = tmp_path / "people"
+    people.mkdir()
+    shutil.copy(GOLDEN / "g1.wav", people)
+    (people / "words.json").write_text(json.dumps({"g1.wav": ["kitchen", "lights", "zebra"]}))
+    out = tmp_path / "report.json"
+    given = ["--model", f"small={worse(tmp_path / 'worse')}", "--model", str(EMBEDDED), "--quick"]
+    given += ["--standard", str(tmp_path / "eval"), "--recordings", str(people), "--out", str(out)]
+    assert main(["evaluate", *given]) == 0
+    said = capsys.readouterr()
+    report = json.loads(out.read_text())
+    small, embedded = (report["models"][name] for name in ("small", "embedded"))
+    rates = [one["corpora"][0]["wer"]["rate"] for one in (small, embedded)]
+    assert rates[0] > rates[1] + 0.2
+    [difference] = report["differences"]
+    assert (difference["of"], difference["model"], difference["than"]) == ("seen", "embedded", "small")
+    assert difference["wer"]["rate"] == pytest.approx(rates[1] - rates[0], abs=1e-5)
+    # what is one model's alone is not the other's
+    assert embedded["recordings"]["written"]["rate"] == pytest.approx(2 / 3, abs=1e-5)
+    assert small["recordings"]["written"]["rate"] < 0.5
+    assert small["model"]["folder"].endswith("worse")
+
+    page = out.with_suffix(".md").read_text()
+    assert said.out == page
+    cells = {
+        row[0]: row[1:]
+        for line in page.splitlines()
+        if line.startswith("|") and (row := [cell.strip() for cell in line.strip("|").split("|")])
+    }
+    assert cells["seen"][0] == "12"
+    assert [cell.split(" (")[0] for cell in cells["seen"][1:]] == [
+        f"{100 * rate:.1f}" for rate in (*rates, rates[1] - rates[0])
+    ]
+    assert cells["tempo, 0.8"][0] == "12" and cells["seen: tempo"][2].count(",") == 3
+    assert cells["labelled words written"][1].startswith("66.7")
+    assert [len(cells[f"seen: {kind}"]) for kind in ("clean", "babble", "room")] == [3, 3, 3]
+    [missing] = report["missing"]
+    assert missing.startswith("seen: without") and "flite:awb (package flite)" in missing
+    assert f"MISSING: {missing}" in said.err and missing in page
+
+
+def test_differences_are_paired_and_to_the_first_model():
+    def trial(corpus, heard):
+        return Trial(corpus, "flite", "slt", "turn on the lights", heard, heard)
+
+    trials = {
+        "a": [trial("one", "turn off the lights"), trial("one", ""), trial("two", "turn on the lights")],
+        "b": [trial("one", "turn on the lights"), trial("one", "turn"), trial("two", "turn on a light")],
+        "c": [trial("one", "turn off the lights"), trial("one", ""), trial("two", "turn on the lights")],
+    }
+    made = [(one.of, one.model, one.than, one.wer.rate) for one in differences(trials)]
+    assert made == [
+        ("one", "b", "a", (-1 - 1) / 8),
+        ("two", "b", "a", 2 / 4),
+        ("one", "c", "a", 0),
+        ("two", "c", "a", 0),
+    ]
+
+
+@needs_flite
+def test_standard_corpora_are_made_once_and_what_is_missing_is_told(tmp_path, monkeypatch):
+    rows = (
+        Standard("seen", "seen", "commands", "train", 3),
+        Standard("new", "new", "home", "unseen-voice", 2),
+        Standard("engine", "engine", "home", "unseen-engine", 2),
+    )
+    monkeypatch.setattr(standard, "STANDARD", rows)
+    monkeypatch.setattr(engines, "installed", lambda voice: voice.engine == "flite")
+    told: list[str] = []
+    folders, missing = make_standard(tmp_path, told.append)
+    assert folders == {"seen": tmp_path / "seen", "new": tmp_path / "new"}
+    seen, new = (Corpus(folder).utterances for folder in folders.values())
+    assert (len(seen), len(new)) == (3, 2)
+    assert all(split_of(one.text) == "test" for one in (*seen, *new))
+    assert {word for one in seen for word in one.text.split()} <= set(core_words())
+    assert {one.voice for one in new} == {"flite:rms"}
+    assert [line.split(":")[0] for line in missing] == ["seen", "new", "engine"]
+    assert "rhvoice:lyubov" in missing[1] and "VOICE_MISSING" in missing[2]
+    assert [line for line in told if line.startswith("MISSING: ")] == [f"MISSING: {line}" for line in missing]
+    written_ns = [(folder / "000000.npy").stat().st_mtime_ns for folder in folders.values()]
+    assert make_standard(tmp_path, told.append) == (folders, missing)
+    assert written_ns == [(folder / "000000.npy").stat().st_mtime_ns for folder in folders.values()]
+
+
+def test_two_models_of_one_name_are_refused(tmp_path, capsys):
+    given = ["--model", str(EMBEDDED), "--model", f"embedded={EMBEDDED}", "--out", str(tmp_path / "r.json")]
+    assert main(["evaluate", *given]) == 2
+    assert "MODEL_TWICE: expected each name once, got embedded again" in capsys.readouterr().err
 
 
 @needs_flite

@@ -21,7 +21,7 @@ def test_the_formats_of_a_report_of_harkd():
         assert one.noisy_wer.rate > one.wer.rate
         assert one.found.rate >= one.found_published.rate > 0.5
     assert formats[0].difference.rate == 0
-    assert f"{100 * formats[1].wer.rate:.1f} (" in render_formats("seen", formats)
+    assert f"{100 * formats[1].wer.rate:.1f} (" in render_formats("nano", "seen", formats)
 
 
 def test_without_a_build_of_harkd_it_is_said_what_to_do(tmp_path, monkeypatch):

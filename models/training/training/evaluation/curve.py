@@ -85,7 +85,7 @@ def hear_snapshots(args: argparse.Namespace, file: Path) -> list[Point]:
         if presentations not in points:
             note(f"{presentations} utterances")
             recogniser = Recogniser.load(folder)
-            scores = scores_by(clean_trials(recogniser, voices, args.seed), lambda trial: trial.corpus)
+            scores = scores_by(clean_trials(recogniser, voices, args.seed, note), lambda trial: trial.corpus)
             recall = score_recordings(recogniser, recordings) if recordings else None
             found = None if recall is None else recall.written
             wer = {score.of: score.wer for score in scores}

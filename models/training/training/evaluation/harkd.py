@@ -86,7 +86,7 @@ def formats_in(report: dict) -> list[Format]:
     return formats
 
 
-def render_formats(corpus: str, formats: list[Format]) -> str:
+def render_formats(model: str, corpus: str, formats: list[Format]) -> str:
     """Markdown, ending in a line feed."""
     rows = [
         [
@@ -103,4 +103,4 @@ def render_formats(corpus: str, formats: list[Format]) -> str:
         f"Utterances of {corpus}, clean, and together with the same at 20 to 0 dB (noises of harkd's "
         "bench:wer, not those of training); recordings of people through harkd's detector and segmenter."
     )
-    return "\n\n".join(["## Through harkd", table(header, rows), said]) + "\n"
+    return "\n\n".join([f"## Through harkd: {model}", table(header, rows), said]) + "\n"

@@ -18,6 +18,7 @@ from training.evaluation.recordings import Recall, Recording, score_recordings
 from training.evaluation.scores import Score, Trial, by_length, by_voice, score_of, scores_by, trial_of
 
 LONGEST_WINDOW_S = 14.0
+PROGRESS_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ConditionScore:
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` writes as JSON."""
+    """What `evaluate` writes of a model as JSON."""
 
     model: dict
     seed: int
@@ -83,14 +84,29 @@ class Report:
 Note = Callable[[str], None]
 
 
+def telling(note: Note, count: int) -> Callable[[int], None]:
+    """Tells `note` how many of `count` are heard, each PROGRESS_EVERY_S at most."""
+    said_s = time.monotonic()
+
+    def told(heard: int) -> None:
+        nonlocal said_s
+        if time.monotonic() - said_s >= PROGRESS_EVERY_S:
+            said_s = time.monotonic()
+            note(f"{heard} of {count} heard")
+
+    return told
+
+
 def hear_all(
-    recogniser: Recogniser, said: list[tuple[str, Utterance]], condition: Condition, seed: int
+    recogniser: Recogniser, said: list[tuple[str, Utterance]], condition: Condition, seed: int, note: Note
 ) -> list[Trial]:
     """Trials of utterances (each with the name of its corpus) in a condition."""
     sounds = [condition.of(one.samples(), seed, at) for at, (_, one) in enumerate(said)]
     return [
         trial_of(name, utterance, heard, recogniser)
-        for (name, utterance), heard in zip(said, recogniser.hear(sounds), strict=True)
+        for (name, utterance), heard in zip(
+            said, recogniser.hear(sounds, telling(note, len(sounds))), strict=True
+        )
     ]
 
 
@@ -108,9 +124,9 @@ def describe(recogniser: Recogniser) -> dict:
     }
 
 
-def clean_trials(recogniser: Recogniser, voices: Voices, seed: int) -> list[Trial]:
+def clean_trials(recogniser: Recogniser, voices: Voices, seed: int, note: Note) -> list[Trial]:
     everything = [(name, utterance) for name, chosen in voices.chosen.items() for utterance in chosen]
-    return hear_all(recogniser, everything, clean(), seed)
+    return hear_all(recogniser, everything, clean(), seed, note)
 
 
 def hear_windows(recogniser: Recogniser, voices: Voices, count: int, seed: int) -> Score | None:
@@ -142,19 +158,21 @@ def measure(
     extent: Extent,
     seed: int,
     note: Note,
-) -> Report:
-    """Everything; `note` is told what is being heard. Raises what reading the sounds raises."""
+) -> tuple[Report, list[Trial]]:
+    """Everything, and the trials of clean speech; `note` is told what is being heard. Raises what reading the
+    sounds raises.
+    """
     began_s = time.process_time()
     voices = Voices(corpora, extent.utterances, seed)
     speech = voices if len(voices.utterances) >= 3 else None
     note(f"{len(voices.utterances)} utterances of {len(corpora)} corpora")
-    trials = clean_trials(recogniser, voices, seed)
+    trials = clean_trials(recogniser, voices, seed, note)
     in_conditions = []
     if trials:
         said = voices.some(extent.in_condition)
         for condition in conditions(speech, seed):
             note(f"{condition.kind}: {condition.name}")
-            heard = hear_all(recogniser, said, condition, seed)
+            heard = hear_all(recogniser, said, condition, seed, note)
             corpus_scores = scores_by(heard, lambda trial: trial.corpus)
             whole = score_of(condition.name, heard)
             in_conditions.append(ConditionScore(condition.kind, condition.name, whole, corpus_scores))
@@ -162,7 +180,7 @@ def measure(
     nothing = count_inventions(recogniser, extent.minutes_of_nothing, speech, seed)
     if recordings:
         note(f"{len(recordings)} recordings")
-    return Report(
+    report = Report(
         describe(recogniser),
         seed,
         extent,
@@ -177,3 +195,4 @@ def measure(
         cost_of(recogniser.model),
         time.process_time() - began_s,
     )
+    return report, trials

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,13 @@ class Recogniser:
         return Recogniser(folder, model, Tokenizer.load(folder / "tokenizer.json"), gate_of(folder))
 
     @torch.inference_mode()
-    def hear(self, sounds: Sequence[np.ndarray]) -> list[Hypothesis]:
+    def hear(
+        self, sounds: Sequence[np.ndarray], told: Callable[[int], None] | None = None
+    ) -> list[Hypothesis]:
         """What is said in each of `sounds` (float32 [n] in -1..1, 16 kHz), in order.
 
         Silence is added at the end up to the next tenth of a second; which others are heard at the same
-        time makes no difference. Raises SOUND_TOO_LONG.
+        time makes no difference. `told` is told now and then how many are heard. Raises SOUND_TOO_LONG.
         """
         heard: dict[int, Hypothesis] = {}
         waiting: list[tuple[int, torch.Tensor]] = []
@@ -64,6 +66,8 @@ class Recogniser:
             while len(waiting) >= WRITTEN:
                 heard |= self._written(waiting[:WRITTEN])
                 del waiting[:WRITTEN]
+                if told is not None:
+                    told(len(heard))
         if waiting:
             heard |= self._written(waiting)
         return [heard[index] for index in range(len(sounds))]
