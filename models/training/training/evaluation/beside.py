@@ -84,7 +84,7 @@ def _conditions(reports: Mapping[str, Report]) -> list[str]:
     columns = list(zip(*(report.conditions for report in reports.values()), strict=True))
     every = [
         [
-            f"{same[0].kind}, {same[0].name}",
+            same[0].name if same[0].name == same[0].kind else f"{same[0].kind}, {same[0].name}",
             str(same[0].every.utterances),
             *(percent(c.every.wer) for c in same),
         ]

@@ -14,7 +14,7 @@ import torch
 from training.corpus import Corpus
 from training.errors import TrainingFault
 from training.evaluation.beside import differences, render_beside
-from training.evaluation.harkd import render_formats, score_formats
+from training.evaluation.harkd import check_built, render_formats, score_formats
 from training.evaluation.measure import FULL, QUICK, Report, measure
 from training.evaluation.page import render
 from training.evaluation.recogniser import Recogniser
@@ -54,22 +54,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0, or 130 if interrupted while a corpus was made."""
     torch.set_num_threads(1)
-    # all that can be wrong is found before the corpora are made, which takes minutes
+    # what can be wrong is found before the corpora are made and heard, which takes minutes
     recognisers = {name: Recogniser.load(folder) for name, folder in named("model", args.model).items()}
     corpora = read_corpora(args.corpus)
     recordings = [] if args.recordings is None else read_recordings(args.recordings)
-    if args.harkd and not corpora and args.standard is None:
-        raise TrainingFault("NOTHING_TO_HEAR", "a --corpus with --harkd", "none", "name one")
+    if args.harkd:
+        if not corpora and args.standard is None:
+            raise TrainingFault("NOTHING_TO_HEAR", "a --corpus with --harkd", "none", "name one")
+        check_built()
     missing: list[str] = []
     if args.standard is not None:
         try:
             folders, missing = make_standard(args.standard, note)
         except KeyboardInterrupt:
             return 130
-        for name in folders.keys() & corpora.keys():
-            raise TrainingFault(
-                "CORPUS_TWICE", "other names than those of --standard", name, "name it otherwise"
-            )
+        if twice := sorted(folders.keys() & corpora.keys()):
+            remedy = "name it otherwise: --corpus NAME=FOLDER"
+            raise TrainingFault("CORPUS_TWICE", "other names than those of --standard", twice[0], remedy)
         corpora = {name: Corpus(folder) for name, folder in folders.items()} | corpora
     extent = QUICK if args.quick else FULL
     reports: dict[str, Report] = {}

@@ -33,6 +33,12 @@ class Format:
     found_published: Rate | None
 
 
+def check_built() -> None:
+    """Raises HARKD_NOT_BUILT."""
+    if not BENCH.exists():
+        raise TrainingFault("HARKD_NOT_BUILT", str(BENCH), "no such file", f"run: npm run build in {REPO}")
+
+
 def score_formats(
     model: Path, corpus: Path, utterances: int, seed: int, recordings: Path | None
 ) -> list[Format]:
@@ -40,8 +46,7 @@ def score_formats(
 
     Raises HARKD_NOT_BUILT, or HARKD_FAILED with its last line.
     """
-    if not BENCH.exists():
-        raise TrainingFault("HARKD_NOT_BUILT", str(BENCH), "no such file", f"run: npm run build in {REPO}")
+    check_built()
     with tempfile.TemporaryDirectory() as folder:
         command = ["node", str(BENCH), "--model", str(model.resolve()), "--corpus", str(corpus.resolve())]
         command += ["--utterances", str(utterances), "--seed", str(seed), "--quiet-minutes", "0.1"]
