@@ -39,6 +39,8 @@ function embed(
 type Cache = { readonly key: Value; readonly value: Value };
 
 type DecoderInputs = {
+  /** [B, S, 3D] of the tokens: what self-attention takes, which looks at each text apart. */
+  readonly apart: Value;
   readonly lastPosition: Value;
   readonly totalTokens: Value;
   /** One a layer: of the text so far, and of the sound. */
@@ -70,12 +72,13 @@ function decoderLayer(
   x: Value,
   layer: DecoderLayer,
   {
+    apart,
     cache,
     cross,
     lastPosition,
     totalTokens,
   }: Omit<DecoderInputs, 'caches' | 'cross'> & { readonly cache: Cache; readonly cross: Cache },
-  { decoderHeads: heads, headWidth }: Architecture['shape'],
+  { decoderHeads: heads, headWidth, modelWidth }: Architecture['shape'],
   options: FusedOptions,
 ): { readonly x: Value; readonly cache: Cache; readonly asked: Value } {
   return graph.scope(`layer${i}`, () => {
@@ -83,13 +86,14 @@ function decoderLayer(
     const normal = normalize(graph, 'self_norm', x, layer.selfNorm);
     const packed = applyLinear(graph, `decoder.${i}.qkv`, normal, [query, key, value], options);
     const [attended, newKey, newValue] = graph.groupQueryAttention(
-      packed,
+      graph.node('Reshape', [packed, apart]),
       cache,
       lastPosition,
       totalTokens,
       heads,
     );
-    const afterSelf = graph.add(x, applyLinear(graph, `decoder.${i}.out`, attended, [out], options));
+    const together = graph.reshape(attended, [1, -1, modelWidth]);
+    const afterSelf = graph.add(x, applyLinear(graph, `decoder.${i}.out`, together, [out], options));
 
     const crossNormal = normalize(graph, 'cross_norm', afterSelf, layer.crossNorm);
     const scale = scaleOf(headWidth);
@@ -121,26 +125,30 @@ function attention(
   return graph.softmax(graph.matMul(query, graph.transpose(keys, [0, 1, 3, 2])));
 }
 
-/** The decoder once over: all layers, from tokens to what each layer has to say of them. */
+/**
+ * The decoder once over: all layers, from tokens [B, S] to what each layer has to say of them. Between the layers texts
+ * lie behind each other, [1, B * S, D]: all but self-attention treats them alike, and the sound they ask is the same.
+ */
 function decoderLayers(
   graph: GraphBuilder,
   tokens: Value,
-  { lastPosition, totalTokens, caches, cross }: DecoderInputs,
+  { apart, lastPosition, totalTokens, caches, cross }: DecoderInputs,
   arch: Architecture,
   options: FusedOptions,
 ): { readonly x: Value; readonly caches: readonly Cache[]; readonly looked: readonly Value[] } {
   let x = graph.scope('embedding', () => {
-    const end = graph.add(lastPosition, graph.constant(Int32Array.of(1)));
+    const end = graph.reshape(totalTokens, [1]);
     const start = graph.sub(end, graph.cast(graph.shape(tokens, 1), 'int32'));
     const table = placeWeight(graph, 'positions', arch.decoder.positions);
     const axes = [graph.constant(Int32Array.of(0)), graph.constant(Int32Array.of(1))];
     const positions = graph.node('Slice', [table, start, end, ...axes]);
-    return graph.add(embed(graph, tokens, arch, options), positions);
+    const embedded = graph.add(embed(graph, tokens, arch, options), positions);
+    return graph.reshape(embedded, [1, -1, arch.shape.modelWidth]);
   });
   const nextCaches: Cache[] = [];
   const looked: Value[] = [];
   for (const [i, layer] of arch.decoder.layers.entries()) {
-    const inputs = { cache: caches[i] as Cache, cross: cross[i] as Cache, lastPosition, totalTokens };
+    const inputs = { apart, cache: caches[i] as Cache, cross: cross[i] as Cache, lastPosition, totalTokens };
     const made = decoderLayer(graph, i, x, layer, inputs, arch.shape, options);
     x = made.x;
     nextCaches.push(made.cache);
@@ -155,20 +163,22 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
   const { decoderHeads: heads, headWidth, modelWidth, vocabularySize } = shape;
   const graph = new GraphBuilder('whisper decoder', weightsFile);
   const steps = graph.input('steps', 'int64', []);
-  const tokens = graph.input('tokens', 'int64', [1, 'S']);
-  const lastPosition = graph.input('last_position', 'int32', [1]);
+  const tokens = graph.input('tokens', 'int64', ['B', 'S']);
+  const lastPosition = graph.input('last_position', 'int32', ['B']);
   const totalTokens = graph.input('total_tokens', 'int32', []);
   const logitRows = graph.input('logit_rows', 'int64', ['R']);
   const phase = graph.input('phase', 'int64', [1]);
   const writesTimestamps = rules.timestamps !== undefined;
   const timestampRules = writesTimestamps ? [graph.input('timestamp_rules', 'int64', [4])] : [];
-  const cachesOf = (name: string, length: string): Cache[] =>
+  const cachesOf = (name: string, texts: number | string, length: string): Cache[] =>
     decoder.layers.map((_, i) => ({
-      key: graph.input(`${name}_key_${i}`, 'float32', [1, heads, length, headWidth]),
-      value: graph.input(`${name}_value_${i}`, 'float32', [1, heads, length, headWidth]),
+      key: graph.input(`${name}_key_${i}`, 'float32', [texts, heads, length, headWidth]),
+      value: graph.input(`${name}_value_${i}`, 'float32', [texts, heads, length, headWidth]),
     }));
-  const self = cachesOf('self', 'C');
-  const cross = cachesOf('cross', 'T');
+  const self = cachesOf('self', 'B', 'C');
+  const cross = cachesOf('cross', 1, 'T');
+  // the same in every round: where there is a second one, the first was fed as many tokens as it
+  const apart = graph.concat([graph.node('Shape', [tokens]), graph.int64s(3 * modelWidth)], 0);
   // the same in every round, and a copy of all vocabulary: made once
   const penalty = graph.gather(suppression(graph, arch), phase, 0);
   const bias = graph.reshape(penalty, [vocabularySize]);
@@ -183,15 +193,15 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
     dims,
   });
   const first: Carried[] = [
-    { value: tokens, type: 'int64', dims: [1, undefined] },
-    { value: lastPosition, type: 'int32', dims: [1] },
+    { value: tokens, type: 'int64', dims: [undefined, undefined] },
+    { value: lastPosition, type: 'int32', dims: [undefined] },
     { value: totalTokens, type: 'int32', dims: [] },
     nothing(undefined, vocabularySize),
     nothing(undefined, modelWidth),
     ...timestampRules.map((value): Carried => ({ value, type: 'int64', dims: [4] })),
     ...self
       .flatMap(({ key, value }) => [key, value])
-      .map((value): Carried => ({ value, type: 'float32', dims: [1, heads, undefined, headWidth] })),
+      .map((value): Carried => ({ value, type: 'float32', dims: [undefined, heads, undefined, headWidth] })),
     ...(options.alignment === true ? decoder.layers.map(() => nothing(1, heads, undefined, undefined)) : []),
   ];
   const cachesFrom = 5 + timestampRules.length;
@@ -206,7 +216,7 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
         const [key, value] = values.slice(cachesFrom + 2 * i) as [Value, Value];
         return { key, value };
       });
-      const inputs = { lastPosition, totalTokens, caches, cross };
+      const inputs = { apart, lastPosition, totalTokens, caches, cross };
       const made = decoderLayers(graph, tokens, inputs, arch, options);
       return graph.scope('head', () => {
         const wanted = graph.squeeze(graph.gather(made.x, logitRows, 1), 0);
@@ -252,7 +262,7 @@ export function buildDecoder(arch: Architecture, weightsFile: string, options: F
   graph.output('logits', logits, 'float32', ['R', vocabularySize]);
   for (const [i, cache] of carried.slice(cachesFrom, cachesTo).entries()) {
     const name = `present_self_${i % 2 === 0 ? 'key' : 'value'}_${i >> 1}`;
-    graph.output(name, cache, 'float32', [1, heads, 'C', headWidth]);
+    graph.output(name, cache, 'float32', ['B', heads, 'C', headWidth]);
   }
   for (const [i, looked] of carried.slice(cachesTo).entries()) {
     graph.output(`cross_weights_${i}`, looked, 'float32', [1, heads, 'S', 'T']);

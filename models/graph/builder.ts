@@ -475,8 +475,9 @@ export class GraphBuilder {
     });
   }
   /**
-   * Causal attention over a cache [1, H, capacity, W]. `packed` holds query, key and value, [1, S, 3D]. Writes in
-   * place where the caches fed are the ones fetched. Answers [attended, presentKey, presentValue].
+   * Causal attention of B texts over their caches [B, H, capacity, W]. `packed` holds query, key and value, [B, S, 3D],
+   * `lastPosition` is [B]. Writes in place where the caches fed are the ones fetched. Answers [attended, presentKey,
+   * presentValue].
    */
   groupQueryAttention(
     packed: Value,

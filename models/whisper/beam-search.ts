@@ -1,5 +1,5 @@
 /**
- * Several texts at once, each with a cache of its own; the best one is taken when enough have ended.
+ * Several texts at once; the best one is taken when enough have ended.
  *
  * Source: openai/whisper decoding.py `BeamSearchDecoder` with patience 1 and `MaximumLikelihoodRanker` without a
  * length penalty, that is, by the sum of log-probabilities over the number of tokens, the end not counted. Key terms
@@ -16,15 +16,13 @@ import {
 import { endsInLoop } from './repetition.ts';
 import { logSumExp } from './sampling.ts';
 
-/** What the search needs of a decoder. `Cache` holds a text as the decoder remembers it. */
-export type BeamSource<Cache> = {
-  /** Feeds the last token of `tokens` [n >= 1] to `cache`, which holds the others. `logits` last until the next step. */
-  readonly step: (
-    cache: Cache,
-    tokens: readonly number[],
-  ) => Promise<{ readonly cache: Cache; readonly logits: Float32Array }>;
-  /** Into `discarded`, a cache nobody needs any more, where there is one. */
-  readonly copy: (cache: Cache, discarded: Cache | undefined) => Cache;
+/** What the search needs of a decoder, which remembers the texts of the step before; of the first step, the prompt. */
+export type BeamSource = {
+  /**
+   * Text i now is what text `parents[i]` of the step before was and `tokens[i]`. Answers the logits [n, V] of what follows
+   * each, to be read and written to until the next step.
+   */
+  readonly step: (parents: readonly number[], tokens: readonly number[]) => Promise<Float32Array>;
 };
 
 export type BeamOptions = {
@@ -48,7 +46,8 @@ export type BeamResult = {
 };
 
 type Candidate = {
-  readonly parent: Hypothesis<unknown> | undefined;
+  /** Which of the texts of the step before it continues. */
+  readonly parent: number;
   readonly token: number;
   readonly logProb: number;
   readonly sum: number;
@@ -57,14 +56,17 @@ type Candidate = {
   readonly score: number;
 };
 
-type Hypothesis<Cache> = {
+type Hypothesis = {
+  readonly parent: number;
   readonly tokens: readonly number[];
   readonly logProbs: readonly number[];
   readonly sum: number;
   readonly credit: TermCredit;
   readonly score: number;
-  cache: Cache;
 };
+
+/** The prompt: nothing is said. */
+const nothing: Hypothesis = { parent: 0, tokens: [], logProbs: [], sum: 0, credit: noCredit, score: 0 };
 
 type Ended = BeamResult & { readonly score: number };
 
@@ -85,12 +87,12 @@ function largest(logits: Float32Array, count: number): number[] {
 }
 
 function candidatesAfter(
-  parent: Hypothesis<unknown> | undefined,
+  { tokens, sum: before, credit: earned }: Hypothesis,
+  parent: number,
   logits: Float32Array,
   options: BeamOptions,
 ): Candidate[] {
   const { beamSize, endOfText, firstNoText, keyTerms, restrict } = options;
-  const { tokens, sum: before, credit: earned } = parent ?? { tokens: [], sum: 0, credit: noCredit };
   restrict(logits, tokens);
   const total = logSumExp(logits);
   const wanted = new Set(largest(logits, beamSize + 1));
@@ -109,29 +111,11 @@ function candidatesAfter(
   });
 }
 
-/** Where `token` follows: the texts go on in their parent's cache, and in copies of it where there are several. */
-function continueFrom<Cache>(
-  chosen: readonly Candidate[],
-  beam: readonly Hypothesis<Cache>[],
-  promptCache: Cache,
-  copy: BeamSource<Cache>['copy'],
-): Hypothesis<Cache>[] {
-  const parents = new Set(chosen.map(({ parent }) => parent));
-  const free = beam.filter((hypothesis) => !parents.has(hypothesis)).map(({ cache }) => cache);
-  const taken = new Set<unknown>();
+/** The texts that `chosen` make of those of the step before. */
+function continued(chosen: readonly Candidate[], beam: readonly Hypothesis[]): Hypothesis[] {
   return chosen.map(({ parent, token, logProb, sum, credit, score }) => {
-    const before = parent as Hypothesis<Cache> | undefined;
-    const parentCache = before?.cache ?? promptCache;
-    const cache = taken.has(parentCache) ? copy(parentCache, free.pop()) : parentCache;
-    taken.add(parentCache);
-    return {
-      tokens: [...(before?.tokens ?? []), token],
-      logProbs: [...(before?.logProbs ?? []), logProb],
-      sum,
-      credit,
-      score,
-      cache,
-    };
+    const { tokens, logProbs } = beam[parent] as Hypothesis;
+    return { parent, tokens: [...tokens, token], logProbs: [...logProbs, logProb], sum, credit, score };
   });
 }
 
@@ -144,47 +128,46 @@ function likeliest(texts: readonly Ended[]): Ended {
 }
 
 /**
- * Searches from `firstLogits` [V] (changed in place), with `promptCache` as the decoder left it after the prompt.
- * Text that goes in a circle is set aside, and taken only if there is no other.
+ * Searches from `firstLogits` [V] (changed in place), which follow the prompt. Text that goes in a circle is set aside,
+ * and taken only if there is no other.
  */
-export async function searchBeam<Cache>(
-  source: BeamSource<Cache>,
+export async function searchBeam(
+  source: BeamSource,
   firstLogits: Float32Array,
-  promptCache: Cache,
   options: BeamOptions,
 ): Promise<BeamResult> {
   const { beamSize, endOfText, maxTokens } = options;
   const finished: Ended[] = [];
   const circles: Ended[] = [];
-  let beam: Hypothesis<Cache>[] = [];
-  let candidates = candidatesAfter(undefined, firstLogits, options);
+  const vocabularySize = firstLogits.length;
+  let beam: Hypothesis[] = [nothing];
+  let candidates = candidatesAfter(nothing, 0, firstLogits, options);
   for (let length = 1; ; length++) {
     candidates.sort(byScore);
     const chosen: Candidate[] = [];
     const ended: Ended[] = [];
     for (const candidate of candidates) {
       if (candidate.token === endOfText) {
-        const { tokens, logProbs } = (candidate.parent as Hypothesis<Cache> | undefined) ?? {
-          tokens: [],
-          logProbs: [],
-        };
+        const { tokens, logProbs } = beam[candidate.parent] as Hypothesis;
         ended.push({ tokens, logProbs, sum: candidate.sum, score: candidate.score, ended: 'end-of-text' });
       } else if (chosen.push(candidate) === beamSize) break;
     }
     finished.push(...ended.slice(0, beamSize - finished.length));
     if (finished.length >= beamSize) break;
-    beam = continueFrom(chosen, beam, promptCache, source.copy);
+    beam = continued(chosen, beam);
     for (const { tokens, logProbs, sum, score } of beam.filter((text) => endsInLoop(text.tokens))) {
       circles.push({ tokens, logProbs, sum, score, ended: 'loop' });
     }
     beam = beam.filter((text) => !endsInLoop(text.tokens));
     if (beam.length === 0 || length >= maxTokens) break;
-    candidates = [];
-    for (const hypothesis of beam) {
-      const { cache, logits } = await source.step(hypothesis.cache, hypothesis.tokens);
-      hypothesis.cache = cache;
-      candidates.push(...candidatesAfter(hypothesis, logits, options));
-    }
+    const logits = await source.step(
+      beam.map(({ parent }) => parent),
+      beam.map(({ tokens }) => tokens.at(-1) as number),
+    );
+    candidates = beam.flatMap((text, i) => {
+      const row = logits.subarray(i * vocabularySize, (i + 1) * vocabularySize);
+      return candidatesAfter(text, i, row, options);
+    });
   }
   // where too few have ended by themselves, those that go on count as well, the likeliest first
   for (const { tokens, logProbs, sum, credit } of beam.toSorted(byScore)) {

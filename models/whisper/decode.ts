@@ -12,7 +12,8 @@ import type { KeyTerms } from './key-terms.ts';
 import type { Prompt } from './prompt.ts';
 import { endsInLoop } from './repetition.ts';
 import { argMax, drawToken, logProbAt } from './sampling.ts';
-import { copySelfCache, createSelfCache, growSelfCache, type SelfCache } from './self-cache.ts';
+import { createSelfCache, type SelfCache, takeTexts } from './self-cache.ts';
+import { SideBySide } from './side-by-side.ts';
 import { applyTimestampRules, rulesAfter, type TimestampRules } from './timestamp-rules.ts';
 
 /** One text the decoder came up with. */
@@ -222,24 +223,21 @@ export class Decoding {
     return names.map((name) => out[name] as Tensor);
   }
 
-  /** One attempt with several texts at once; whichever cache is used last holds the prompt as well. */
+  /** One attempt with several texts at once, from the cache behind the prompt, which stays as it is. */
   async #search(options: AttemptOptions & { readonly beamSize: number }): Promise<Attempt> {
-    const { prompt, endOfText, timestampRules } = this.#input;
+    const { decoder, shape, prompt, endOfText, timestampRules } = this.#input;
     const { keyTerms, maxTokens, beamSize } = options;
     const firstLogits = (await this.promptLogits()).slice();
-    const { tokens, logProbs, sum, ended } = await searchBeam<SelfCache>(
-      {
-        step: async (cache, texts) => {
-          this.#useCache(cache);
-          const position = prompt.tokens.length + texts.length - 1;
-          const logits = await this.#stepWithLogits(texts.at(-1) as number, position, later);
-          return { cache: this.#cache, logits };
-        },
-        copy: copySelfCache,
-      },
-      firstLogits,
-      this.#cache,
-      {
+    this.#phase.data[0] = later;
+    const texts = new SideBySide({
+      decoder,
+      shape,
+      feeds: this.#feeds,
+      promptCache: this.#cache,
+      promptTokens: prompt.tokens.length,
+    });
+    try {
+      const { tokens, logProbs, sum, ended } = await searchBeam(texts, firstLogits, {
         beamSize,
         endOfText,
         maxTokens,
@@ -248,15 +246,11 @@ export class Decoding {
         restrict: (logits, sampled) => {
           if (timestampRules !== undefined) applyTimestampRules(logits, sampled, timestampRules);
         },
-      },
-    );
-    return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
-  }
-
-  #useCache(cache: SelfCache): void {
-    if (cache === this.#cache) return;
-    this.#cache = cache;
-    this.#bindCache();
+      });
+      return { tokens, logProbs, avgLogProb: sum / (tokens.length + 1), ended };
+    } finally {
+      texts.close();
+    }
   }
 
   /** Feeds the whole prompt at once. */
@@ -328,7 +322,8 @@ export class Decoding {
   #place(position: number, phase: bigint): void {
     if (position >= this.#cache.capacity) {
       const outgrown = this.#cache;
-      this.#cache = growSelfCache(outgrown, this.#input.shape, position + 1);
+      this.#cache = createSelfCache(this.#input.shape, position + 1);
+      takeTexts(outgrown, [0], this.#cache);
       this.#input.decoder.release(Object.values(outgrown.tensors));
       this.#bindCache();
     }

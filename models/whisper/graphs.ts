@@ -1,6 +1,6 @@
 /**
  * The contract between the compiler, which writes the graphs of a Whisper, and the decoder loop, which runs them.
- * B = 1 throughout. H heads of width W (H * W = model width D), V vocabulary, L decoder layers.
+ * H heads of width W (H * W = model width D), V vocabulary, L decoder layers.
  *
  * encoder.onnx: sound in, cross-attention keys and values out, computed once an utterance.
  *   in   pcm                    float32 [samples]        mono 16 kHz, a multiple of 320, at least 640
@@ -11,12 +11,13 @@
  *
  * decoder.onnx: one graph for the prompt (S tokens at once) and for the steps after it (S = 1). It goes on by itself: a
  * run of several steps feeds itself the token it chose, until that is the end of the text. Greedy decoding needs few
- * runs then, and what a run costs outside its graph is paid a few times an utterance.
- *   in   steps                  int64   []               steps at most; more than one only where S = R = 1
- *        tokens                 int64   [1, S]
- *        last_position          int32   [1]              total tokens so far including these, minus one
+ * runs then, and what a run costs outside its graph is paid a few times an utterance. A step can also feed a token to each
+ * of B texts of equal length about the same sound (beam search); B = 1 elsewhere.
+ *   in   steps                  int64   []               steps at most; more than one only where B = S = R = 1
+ *        tokens                 int64   [B, S]           S = 1 where B > 1
+ *        last_position          int32   [B]              total tokens so far including these, minus one, for each text
  *        total_tokens           int32   []               total tokens so far including these
- *        logit_rows             int64   [R]              which of the S positions to compute logits for
+ *        logit_rows             int64   [R]              which of the B * S positions to compute logits for
  *        phase                  int64   [1]              0: the first sampled token (begin-suppression applies), 1: later
  *        timestamp_rules        int64   [4]              only in graphs of models that write timestamps; what may follow:
  *                                                        expected    0 anything: no rules, 1 a first timestamp,
@@ -26,8 +27,8 @@
  *                                                                    of 20 ms, -1 if there is none
  *                                                        maxInitial  the first timestamp is no later
  *                                                        last        no timestamp is later
- *        self_key_{i}           float32 [1, H, C, W]     C = capacity of the cache, at least the total after all steps
- *        self_value_{i}         float32 [1, H, C, W]
+ *        self_key_{i}           float32 [B, H, C, W]     C = capacity of the cache, at least the total after all steps
+ *        self_value_{i}         float32 [B, H, C, W]
  *        cross_key_{i}          float32 [1, H, T, W]     as the encoder put them out
  *        cross_value_{i}        float32 [1, H, T, W]
  *   out  token                  int64   [N]              chosen after the last row of each step, N <= steps: arg-max after
@@ -38,7 +39,7 @@
  *        logits                 float32 [R, V]           of the last step, after suppression (suppressed entries are
  *                                                        -inf) and before rules
  *        cross_weights_{i}      float32 [1, H, S, T]     attention of layer i; only in graphs compiled with `alignment`
- *        present_self_key_{i}, present_self_value_{i}    float32 [1, H, C, W]; may be the very tensors fed as
+ *        present_self_key_{i}, present_self_value_{i}    float32 [B, H, C, W]; may be the very tensors fed as
  *                                                        self_key_{i}, self_value_{i}
  */
 

@@ -4,8 +4,9 @@
 import type { Tensor } from '../../providers/provider.ts';
 import type { WhisperShape } from './graphs.ts';
 
-/** Tensors `self_key_{i}` and `self_value_{i}`, float32 [1, H, C, W]; C = `capacity` in tokens. */
+/** Tensors `self_key_{i}` and `self_value_{i}`, float32 [B, H, C, W]; B = `texts`, C = `capacity` in tokens. */
 export type SelfCache = {
+  readonly texts: number;
   readonly capacity: number;
   readonly tensors: Readonly<Record<string, Tensor<'float32'>>>;
 };
@@ -22,45 +23,41 @@ function capacityFor(tokens: number, shape: WhisperShape): number {
   return Math.min(capacity, shape.maxTextTokens);
 }
 
-/** A cache of zeros with room for `tokens` (at most `shape.maxTextTokens`, else RangeError). */
-export function createSelfCache(shape: WhisperShape, tokens: number): SelfCache {
+/** A cache of zeros for `texts` with room for `tokens` in each (at most `shape.maxTextTokens`, else RangeError). */
+export function createSelfCache(shape: WhisperShape, tokens: number, texts = 1): SelfCache {
   if (tokens > shape.maxTextTokens) {
     throw new RangeError(`${tokens} text tokens, the model knows ${shape.maxTextTokens}`);
   }
   const capacity = capacityFor(tokens, shape);
-  const dims = [1, shape.decoderHeads, capacity, shape.headWidth];
-  const size = shape.decoderHeads * capacity * shape.headWidth;
+  const dims = [texts, shape.decoderHeads, capacity, shape.headWidth];
+  const size = texts * shape.decoderHeads * capacity * shape.headWidth;
   const tensors: Record<string, Tensor<'float32'>> = {};
   for (let layer = 0; layer < shape.decoderLayers; layer++) {
     for (const name of [`self_key_${layer}`, `self_value_${layer}`]) {
       tensors[name] = { type: 'float32', dims, data: new Float32Array(size) };
     }
   }
-  return { capacity, tensors };
+  return { texts, capacity, tensors };
 }
 
-/** A cache with room for `tokens` that holds what `cache` held: each head's rows move to their wider place. */
-export function growSelfCache(cache: SelfCache, shape: WhisperShape, tokens: number): SelfCache {
-  const grown = createSelfCache(shape, tokens);
-  const oldHead = cache.capacity * shape.headWidth;
-  const newHead = grown.capacity * shape.headWidth;
-  for (const [name, { data }] of Object.entries(grown.tensors)) {
-    const old = cache.tensors[name]?.data;
-    for (let head = 0; old !== undefined && head < shape.decoderHeads; head++) {
-      data.set(old.subarray(head * oldHead, (head + 1) * oldHead), head * newHead);
+/**
+ * Writes to `into` what `from` holds of the texts `parents`, one after the other; a text may be taken several times. Where
+ * one of them has more room than the other, what both have room for is taken.
+ */
+export function takeTexts(from: SelfCache, parents: readonly number[], into: SelfCache): void {
+  const asMuchRoom = from.capacity === into.capacity;
+  for (const [name, { data, dims }] of Object.entries(into.tensors)) {
+    const old = from.tensors[name]?.data as Float32Array;
+    const [, heads, , width] = dims as [number, number, number, number];
+    // with as much room, all heads of a text are one piece
+    const pieces = asMuchRoom ? 1 : heads;
+    const perToken = asMuchRoom ? heads * width : width;
+    const taken = Math.min(from.capacity, into.capacity) * perToken;
+    for (const [text, parent] of parents.entries()) {
+      for (let piece = 0; piece < pieces; piece++) {
+        const at = (parent * pieces + piece) * from.capacity * perToken;
+        data.set(old.subarray(at, at + taken), (text * pieces + piece) * into.capacity * perToken);
+      }
     }
   }
-  return grown;
-}
-
-/** The same again, in memory of its own: in that of `discarded` where it is as large. */
-export function copySelfCache(cache: SelfCache, discarded: SelfCache | undefined): SelfCache {
-  const reused = discarded?.capacity === cache.capacity ? discarded : undefined;
-  const tensors: Record<string, Tensor<'float32'>> = {};
-  for (const [name, { dims, data }] of Object.entries(cache.tensors)) {
-    const into = reused?.tensors[name];
-    into?.data.set(data);
-    tensors[name] = into ?? { type: 'float32', dims, data: data.slice() };
-  }
-  return { capacity: cache.capacity, tensors };
 }

@@ -2,9 +2,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { weightsFor } from '../../../models/compiler/profiles.ts';
+import { createSelfCache } from '../../../models/whisper/self-cache.ts';
+import { SideBySide } from '../../../models/whisper/side-by-side.ts';
 import { embeddedModelDir, type GoldenUtterance, largestDifference, readGolden } from '../../golden.ts';
 import { temporaryDir } from '../../graph-files.ts';
-import { encode, floats, openFused, TeacherForced } from '../../whisper-graphs.ts';
+import { randomFrom } from '../../random.ts';
+import { encode, floats, int64, oneStep, openFused, TeacherForced } from '../../whisper-graphs.ts';
 
 const fused = suite('fused graphs');
 const prompt = [1, 2, 3, 4];
@@ -18,6 +21,8 @@ const int4 = await openFused(embeddedModelDir, temporaryDir(), {
   exceptions: weightsFor('avx2', 384).exceptions,
   inspect: true,
 });
+
+const finite = (values: ArrayLike<number>) => Array.from(values, (x) => (x === -Infinity ? -1e9 : x));
 
 /** Logits [steps, V] with the reference's tokens fed, and what the graph itself would have chosen. */
 async function teacherForce(sessions: typeof fp32, utterance: GoldenUtterance) {
@@ -98,7 +103,6 @@ fused('token by token in place is the same as all tokens at once', async () => {
     logits.push(...answer.logits);
   }
   assert.is(token, whole.token);
-  const finite = (values: ArrayLike<number>) => Array.from(values).map((x) => (x === -Infinity ? -1e9 : x));
   assert.ok(largestDifference(finite(logits), finite(whole.logits)) < 1e-4);
   for (const [name, cache] of Object.entries(stepwise.caches)) {
     const other = floats(atOnce.caches[name]);
@@ -132,6 +136,58 @@ for (const [name, sessions] of Object.entries({ fp32, int8, int4 })) {
       assert.equal(floats(cache), floats(single.caches[name]), name);
     }
   });
+}
+
+for (const [name, sessions, tolerance] of [
+  // measured on x64: fp32 3e-6; int8 and int4, in which all texts of a run are rounded alike, 0.1
+  ['fp32', fp32, 2e-5],
+  ['int8', int8, 0.4],
+  ['int4', int4, 0.4],
+] as const) {
+  fused(
+    `${name}: texts side by side are what each is alone, also once they outgrow their cache`,
+    async () => {
+      const { samples, tokens: said } = golden[0] as GoldenUtterance;
+      const { shape } = sessions.arch;
+      const { cross } = await encode(sessions, samples);
+      const random = randomFrom(7);
+      const anyToken = () => 5 + Math.floor(random() * (shape.vocabularySize - 5));
+      const promptCache = createSelfCache(shape, prompt.length);
+      const before = new TeacherForced(sessions, cross, promptCache.capacity);
+      await before.step(prompt, [3], 0);
+      for (const [tensor, { data }] of Object.entries(promptCache.tensors)) {
+        data.set(floats(before.caches[tensor]));
+      }
+      const feeds = { ...cross, ...oneStep(sessions.decoder), phase: int64(1) };
+      const { decoder } = sessions;
+      const texts = new SideBySide({ decoder, shape, feeds, promptCache, promptTokens: prompt.length });
+      let all: number[][] = [[]];
+      for (let step = 0; step < 40; step++) {
+        // sometimes as they are, mostly some of them twice and others no more; another number of them now and then
+        const count = step === 0 || step % 10 === 9 ? 2 + (step % 4) : all.length;
+        const stay = step % 3 === 2 && count === all.length;
+        const parents = Array.from({ length: count }, (_, i) =>
+          stay ? i : Math.floor(random() * all.length),
+        );
+        const tokens = parents.map((_, i) => (i === 0 ? (said[step] ?? anyToken()) : anyToken()));
+        all = parents.map((parent, i) => [...(all[parent] as number[]), tokens[i] as number]);
+        const logits = await texts.step(parents, tokens);
+        if (step % 6 !== 5 && step < 36) continue;
+        for (const [i, text] of all.entries()) {
+          const alone = new TeacherForced(sessions, cross, 64);
+          const fed = [...prompt, ...text];
+          const answer = await alone.step(fed, [fed.length - 1], 1);
+          const row = logits.subarray(i * shape.vocabularySize, (i + 1) * shape.vocabularySize);
+          const difference = largestDifference(finite(row), finite(answer.logits));
+          assert.ok(difference < tolerance, `step ${step}, text ${i}: ${difference}`);
+        }
+      }
+      for (const [tensor, { data }] of Object.entries(promptCache.tensors)) {
+        assert.equal(data, floats(before.caches[tensor]), 'the prompt stays as it was');
+      }
+      texts.close();
+    },
+  );
 }
 
 fused('a larger cache changes nothing', async () => {

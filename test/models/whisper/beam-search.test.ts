@@ -10,19 +10,16 @@ import { scriptedDecoder } from './scripted-session.ts';
 
 type Score = (sampled: readonly number[]) => Float32Array;
 
-/** A decoder whose cache is the text itself: a cache that is shared or mixed up shows as another text. */
-const sourceOf = (score: Score): BeamSource<number[]> => ({
-  step: async (cache, tokens) => {
-    cache.push(tokens.at(-1) as number);
-    assert.equal(cache, tokens, 'the cache is that of this text');
-    return { cache, logits: score(tokens) };
-  },
-  copy: (cache, discarded) => {
-    if (discarded === undefined) return cache.slice();
-    discarded.splice(0, discarded.length, ...cache);
-    return discarded;
-  },
-});
+/** A decoder that remembers the texts of the step before and nothing else: one that is mixed up shows as another text. */
+const sourceOf = (score: Score): BeamSource => {
+  let texts: readonly (readonly number[])[] = [[]];
+  return {
+    step: async (parents, tokens) => {
+      texts = parents.map((parent, i) => [...(texts[parent] as readonly number[]), tokens[i] as number]);
+      return Float32Array.from(texts.flatMap((text) => Array.from(score(text))));
+    },
+  };
+};
 const usual: Omit<BeamOptions, 'beamSize' | 'endOfText' | 'maxTokens'> = {
   keyTerms: undefined,
   firstNoText: Number.POSITIVE_INFINITY,
@@ -54,7 +51,7 @@ beam('finds what an independent search by the rules of openai/whisper finds', as
       return Float32Array.from(row, (logit) => logit ?? Number.NEGATIVE_INFINITY);
     };
     for (const [size, { tokens, sum }] of Object.entries(results)) {
-      const found = await searchBeam(sourceOf(score), score([]), [], {
+      const found = await searchBeam(sourceOf(score), score([]), {
         ...usual,
         beamSize: Number(size),
         endOfText,
@@ -91,7 +88,7 @@ beam('as wide as the tree, it finds the best text there is', async () => {
     };
     visit([], 0);
     const options = { ...usual, beamSize: 200, endOfText: 0, maxTokens };
-    const found = await searchBeam(sourceOf(score), score([]), [], options);
+    const found = await searchBeam(sourceOf(score), score([]), options);
     assert.equal(found.tokens, best.tokens, `seed ${seed}`);
   }
 });

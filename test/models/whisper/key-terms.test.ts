@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { searchBeam } from '../../../models/whisper/beam-search.ts';
+import { type BeamSource, searchBeam } from '../../../models/whisper/beam-search.ts';
 import {
   buildKeyTerms,
   creditOf,
@@ -118,12 +118,15 @@ const sayingOneOf = (texts: readonly (readonly [string, number])[]) => {
   };
 };
 const search = async (score: (sampled: readonly number[]) => Float32Array, all: KeyTerms | undefined) => {
-  const source = {
-    step: async (cache: undefined, tokens: readonly number[]) => ({ cache, logits: score(tokens) }),
-    copy: () => undefined,
+  let texts: readonly (readonly number[])[] = [[]];
+  const source: BeamSource = {
+    step: async (parents, tokens) => {
+      texts = parents.map((parent, i) => [...(texts[parent] as readonly number[]), tokens[i] as number]);
+      return Float32Array.from(texts.flatMap((text) => Array.from(score(text))));
+    },
   };
   const options = { beamSize: 4, endOfText: 0, maxTokens: 30, firstNoText: Number.POSITIVE_INFINITY };
-  const found = await searchBeam<undefined>(source, score([]), undefined, {
+  const found = await searchBeam(source, score([]), {
     ...options,
     keyTerms: all,
     restrict: () => undefined,

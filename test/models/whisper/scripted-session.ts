@@ -67,8 +67,13 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
   const runs: Run[] = [];
   const { decoderHeads: heads, headWidth: width } = shape;
 
-  /** Writes `fed` to every cache from `start` on; answers all tokens in the last of them. */
-  const append = (feeds: Readonly<Record<string, Tensor>>, fed: readonly number[], start: number) => {
+  /** Writes `fed` to every cache of a text from `start` on; answers all its tokens in the last of them. */
+  const append = (
+    feeds: Readonly<Record<string, Tensor>>,
+    text: number,
+    fed: readonly number[],
+    start: number,
+  ) => {
     const total = start + fed.length;
     for (const name of self) {
       const { data, dims } = feeds[name] as Tensor<'float32'>;
@@ -76,13 +81,13 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
       assert.ok(capacity >= total && capacity <= shape.maxTextTokens, `capacity ${capacity} for ${total}`);
       for (let head = 0; head < heads; head++) {
         for (const [i, token] of fed.entries()) {
-          const at = (head * capacity + start + i) * width;
+          const at = ((text * heads + head) * capacity + start + i) * width;
           data.fill(token + 1, at, at + width);
         }
       }
     }
     const { data, dims } = feeds[self.at(-1) as string] as Tensor<'float32'>;
-    const lastHead = (heads - 1) * (dims[2] as number);
+    const lastHead = ((text + 1) * heads - 1) * (dims[2] as number);
     return Array.from(
       { length: total },
       (_, position) => (data[(lastHead + position) * width + width - 1] as number) - 1,
@@ -106,21 +111,24 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
     into: Readonly<Record<string, Tensor>> = {},
   ): Record<string, Tensor> => {
     const fed = Array.from(feeds['tokens']?.data as BigInt64Array, Number);
-    assert.equal(feeds['tokens']?.dims, [1, fed.length]);
-    assert.equal(feeds['last_position']?.dims, [1]);
+    const texts = feeds['tokens']?.dims[0] as number;
+    const tokensEach = fed.length / texts;
+    assert.equal(feeds['tokens']?.dims, [texts, texts === 1 ? fed.length : 1]);
+    assert.equal(feeds['last_position']?.dims, [texts]);
+    assert.is(feeds['last_position']?.data.length, texts);
     assert.equal(feeds['total_tokens']?.dims, []);
     assert.equal(feeds['phase']?.dims, [1]);
     assert.equal(feeds['steps']?.dims, []);
     const total = int32At(feeds['total_tokens'], 0);
-    assert.is(int32At(feeds['last_position'], 0), total - 1);
-    const start = total - fed.length;
+    for (let text = 0; text < texts; text++) assert.is(int32At(feeds['last_position'], text), total - 1);
+    const start = total - tokensEach;
     assert.ok(start >= 0 && total <= shape.maxTextTokens, `${total} tokens`);
     for (const name of cross) assert.ok(feeds[name], `${name} fed`);
     for (const name of self) {
       const past = feeds[name] as Tensor<'float32'>;
       const capacity = past.dims[2] as number;
-      assert.equal(past.dims, [1, heads, capacity, width]);
-      assert.is(past.data.length, heads * capacity * width);
+      assert.equal(past.dims, [texts, heads, capacity, width]);
+      assert.is(past.data.length, texts * heads * capacity * width);
       assert.ok(fetches.includes(`present_${name}`), `present_${name} fetched`);
       assert.is(into[`present_${name}`], past, `${name} in place`);
     }
@@ -139,15 +147,18 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
     };
     const chosen: number[] = [];
     const logProbs: number[] = [];
-    let history: number[] = [];
+    let histories: number[][] = [];
     let logits: Float32Array[] = [];
     do {
-      const fedNow = chosen.length === 0 ? fed : chosen.slice(-1);
-      const before = chosen.length === 0 ? start : history.length;
-      history = append(feeds, fedNow, before);
+      const before = chosen.length === 0 ? start : (histories[0] as number[]).length;
+      histories = Array.from({ length: texts }, (_, text) => {
+        const own = fed.slice(text * tokensEach, (text + 1) * tokensEach);
+        return append(feeds, text, chosen.length === 0 ? own : chosen.slice(-1), before);
+      });
       logits = rows.map((row) => {
         assert.ok(row >= 0 && row < fed.length, `row ${row} of ${fed.length}`);
-        return score(history.slice(0, before + row + 1));
+        const history = histories[Math.floor(row / tokensEach)] as number[];
+        return score(history.slice(0, before + (row % tokensEach) + 1));
       });
       const allowed = restricted(logits.at(-1) as Float32Array, chosen, rules);
       const token = argMaxOf(allowed);
@@ -173,7 +184,7 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
         data: Float32Array.from(logits.flatMap((row) => Array.from(row))),
       }),
       no_speech_prob: () => {
-        const upTo = rows.map((row) => history.slice(0, start + row + 1));
+        const upTo = rows.map((row) => (histories[0] as number[]).slice(0, start + row + 1));
         const data = Float32Array.from(upTo, (tokens) => script.noSpeechProb?.(tokens) ?? Number.NaN);
         return { type: 'float32', dims: [rows.length], data };
       },
