@@ -8,7 +8,7 @@ import path from 'node:path';
 import yargs from 'yargs';
 import { readSurroundings } from '../../daemon/bench/surroundings.ts';
 import { readCard } from '../../models/manifest.ts';
-import { whisperDefaults } from '../../models/whisper/belief.ts';
+import { type DecodingDefaults, isDecodingDefaults, whisperDefaults } from '../../models/whisper/belief.ts';
 import { packageDir } from '../fixtures/daemon.ts';
 import { embeddedModelDir } from '../golden.ts';
 import { temporaryDir } from '../graph-files.ts';
@@ -20,7 +20,7 @@ import { partsOf } from './word-errors/parts.ts';
 import { readLabels, scoreRecordings } from './word-errors/recordings.ts';
 import { type Report, renderReport } from './word-errors/report.ts';
 import { speak, tryAll } from './word-errors/test-set.ts';
-import { type OpenedVariant, openVariant, variantsOf } from './word-errors/variants.ts';
+import { decodingOf, type OpenedVariant, openVariant, variantsOf } from './word-errors/variants.ts';
 import { engines, versionOf, voices } from './word-errors/voices.ts';
 
 const atLeast = (name: string, least: number) => (value: number) => {
@@ -34,7 +34,7 @@ const argv = await yargs(process.argv.slice(2))
     '$0 [options]\n\nCounts word errors of a model in fp32, int8 and int4 on sentences spoken by the engines that are ' +
       'installed (sudo apt install espeak-ng flite), clean and in noise, and the texts it hears where nobody speaks. ' +
       'What the engines say is kept under .cache/word-errors, so that a run that was stopped goes on. It ' +
-      'takes about five minutes of a core.',
+      'takes five to ten minutes of a core, more the wider the beam.',
   )
   .option('utterances', {
     type: 'number',
@@ -67,6 +67,14 @@ const argv = await yargs(process.argv.slice(2))
       'JSON file of words that are said in each: {"a.wav": ["milk"]} (labels.json among the recordings)',
   })
   .option('model', { type: 'string', default: embeddedModelDir, describe: 'model folder' })
+  .option('beam-size', {
+    type: 'number',
+    coerce: (beamSize: number) => {
+      if (isDecodingDefaults({ beamSize })) return beamSize;
+      throw new Error(`--beam-size ${beamSize}: expected a whole number from 1 to 10`);
+    },
+    describe: 'texts followed at once, 1 for greedy decoding [as the card of the model says]',
+  })
   .option('corpus', {
     type: 'string',
     describe: 'corpus written by models/training, heard instead of the sentences',
@@ -101,13 +109,11 @@ function findEngines(): Pick<Report, 'versions' | 'skipped'> {
   return { versions, skipped };
 }
 
-async function openVariants(): Promise<readonly OpenedVariant[]> {
+async function openVariants(decoding: DecodingDefaults): Promise<readonly OpenedVariant[]> {
   const opened: OpenedVariant[] = [];
   const dir = temporaryDir();
-  // whether a text is believed is decided after it was counted
-  const defaults = { minAvgLogProb: Number.NEGATIVE_INFINITY };
   for (const variant of variantsOf(argv.model)) {
-    opened.push(await openVariant(variant, argv.model, dir, defaults));
+    opened.push(await openVariant(variant, argv.model, dir, decoding));
   }
   return opened;
 }
@@ -127,7 +133,8 @@ async function measure(): Promise<Report> {
   const found = corpus === undefined ? findEngines() : { versions: {}, skipped: [] };
   const card = readCard(argv.model);
   const minAvgLogProb = card?.decoding?.minAvgLogProb ?? whisperDefaults.minAvgLogProb;
-  const variants = await openVariants();
+  const decoding = decodingOf(card, argv.beamSize);
+  const variants = await openVariants(decoding);
   const listen = ({ whisper }: OpenedVariant, samples: Float32Array) => hear(whisper, samples, minAvgLogProb);
 
   const cacheDir = path.join(packageDir, '.cache/word-errors');
@@ -166,6 +173,7 @@ async function measure(): Promise<Report> {
     seed,
     cpuSeconds: (user + system) / 1e6,
     minAvgLogProb,
+    beamSize: decoding.beamSize,
     variants: variants.map(({ name, bytes, usualOn }) => ({ name, megabytes: bytes / 1e6, usualOn })),
     ...parts,
     inventions,

@@ -86,6 +86,11 @@ report('people are in it only where there were recordings', () => {
   assert.match(page({ recordings }), /\| int8 +\| 70\.0 \(65\.0 to 75\.0\)/);
 });
 
+report('it says how it was decoded, greedily where it does not say', () => {
+  for (const greedy of [page(), page({ beamSize: 1 })]) assert.match(greedy, /nano 0, greedy decoding, one/);
+  assert.match(page({ beamSize: 4 }), /nano 0, beam of 4, one thread/);
+});
+
 report('nothing is undefined or not a number, and tables are whole', () => {
   assert.not.match(page(), /undefined|NaN|Infinity/);
   for (const table of page().match(/(^\|.*\n)+/gm) ?? []) {

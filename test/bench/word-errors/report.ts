@@ -53,6 +53,8 @@ export type Report = Parts & {
   readonly seed: number;
   readonly cpuSeconds: number;
   readonly minAvgLogProb: number;
+  /** Texts followed at once. Undefined in reports from before there was a choice: 1. */
+  readonly beamSize?: number;
   readonly variants: readonly ScoredVariant[];
   readonly inventions: readonly Inventions[];
   readonly recordings: RecordingsScore | undefined;
@@ -204,7 +206,7 @@ function recordingsSection({ recordings, variants }: Report): string[] {
 }
 
 export function renderReport(report: Report, data: string): string {
-  const { machine, variants, versions, clean, everything } = report;
+  const { machine, variants, versions, clean, everything, beamSize = 1 } = report;
   const [base, shipped] = variants.map(({ name }) => name);
   const engines = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const usual = variants.filter(({ usualOn }) => usualOn.length > 0);
@@ -241,7 +243,7 @@ export function renderReport(report: Report, data: string): string {
   const lines = [
     `# Word errors of the embedded model, ${report.at.slice(0, 10)}`,
     '',
-    `Written by \`${report.command}\` in ${report.cpuSeconds.toFixed(0)} s of the processor; all figures are in [${data}](${data}). harkd ${report.harkd}${report.commit === undefined ? '' : ` at ${report.commit}`}, ${report.model.name} ${report.model.version}, greedy decoding, one thread. ${machine.board ?? machine.cpu}, ${machine.kernel}, Node ${machine.node}. Voices: ${report.corpus === undefined ? engines.join(', ') || 'none' : `those of ${report.corpus}`}; seed ${report.seed}.`,
+    `Written by \`${report.command}\` in ${report.cpuSeconds.toFixed(0)} s of the processor; all figures are in [${data}](${data}). harkd ${report.harkd}${report.commit === undefined ? '' : ` at ${report.commit}`}, ${report.model.name} ${report.model.version}, ${beamSize === 1 ? 'greedy decoding' : `beam of ${beamSize}`}, one thread. ${machine.board ?? machine.cpu}, ${machine.kernel}, Node ${machine.node}. Voices: ${report.corpus === undefined ? engines.join(', ') || 'none' : `those of ${report.corpus}`}; seed ${report.seed}.`,
     '',
     report.corpus !== undefined
       ? `Spoken by machines: expect more errors of people.`

@@ -4,7 +4,8 @@ import { readArchitecture } from '../../../models/compiler/architecture.ts';
 import { compile } from '../../../models/compiler/compile.ts';
 import { type CompileOptions, completeOptions } from '../../../models/compiler/options.ts';
 import { cpuProfiles } from '../../../models/compiler/profiles.ts';
-import type { DecodingDefaults } from '../../../models/whisper/belief.ts';
+import type { ModelCard } from '../../../models/manifest.ts';
+import { type DecodingDefaults, whisperDefaults } from '../../../models/whisper/belief.ts';
 import { openModel } from '../../../models/whisper/open.ts';
 import type { Whisper } from '../../../models/whisper/whisper.ts';
 import { provider } from '../../../providers/cpu.ts';
@@ -44,6 +45,22 @@ export function variantsOf(modelDir: string): readonly Variant[] {
 }
 
 export type OpenedVariant = Variant & { readonly bytes: number; readonly whisper: Whisper };
+
+/**
+ * As `card` has it, or Whisper where it says nothing, with `beamSize` going before both; but no text is withheld for its
+ * log-probability: whether it is believed is decided after it was counted.
+ */
+export function decodingOf(
+  card: Pick<ModelCard, 'decoding'> | undefined,
+  beamSize?: number,
+): DecodingDefaults {
+  return {
+    ...whisperDefaults,
+    ...card?.decoding,
+    ...(beamSize === undefined ? {} : { beamSize }),
+    minAvgLogProb: Number.NEGATIVE_INFINITY,
+  };
+}
 
 /** Compiles `variant` of the model into `dir` and opens it on one thread. The caller closes its Whisper. */
 export async function openVariant(
