@@ -14,10 +14,11 @@ import { embeddedModelDir } from '../golden.ts';
 import { temporaryDir } from '../graph-files.ts';
 import { announceSkip } from '../skip.ts';
 import { readCorpus } from './word-errors/corpus.ts';
-import { hear } from './word-errors/heard.ts';
-import { countInventions, type Inventions, soundsWithoutWords } from './word-errors/inventions.ts';
+import { gatesOf } from './word-errors/gates.ts';
+import { type Heard, hear } from './word-errors/heard.ts';
+import { countInventions, hearSound, soundsWithoutWords } from './word-errors/inventions.ts';
 import { partsOf } from './word-errors/parts.ts';
-import { readLabels, scoreRecordings } from './word-errors/recordings.ts';
+import { hearRecordings, readLabels, scoreRecordings } from './word-errors/recordings.ts';
 import { type Report, renderReport } from './word-errors/report.ts';
 import { speak, tryAll } from './word-errors/test-set.ts';
 import { decodingOf, type OpenedVariant, openVariant, variantsOf } from './word-errors/variants.ts';
@@ -135,6 +136,7 @@ async function measure(): Promise<Report> {
   const minAvgLogProb = card?.decoding?.minAvgLogProb ?? whisperDefaults.minAvgLogProb;
   const decoding = decodingOf(card, argv.beamSize);
   const variants = await openVariants(decoding);
+  const names = variants.map(({ name }) => name);
   const listen = ({ whisper }: OpenedVariant, samples: Float32Array) => hear(whisper, samples, minAvgLogProb);
 
   const cacheDir = path.join(packageDir, '.cache/word-errors');
@@ -144,22 +146,24 @@ async function measure(): Promise<Report> {
       : readCorpus(corpus, count, seed);
   const trials = await tryAll(utterances, variants, seed, listen, every(50, 'heard'));
 
-  const inventions: Inventions[] = [];
+  const sounds: Record<string, readonly Heard[]> = {};
   const shipped = variants[1] as OpenedVariant;
   const speech = utterances.map(({ samples }) => samples);
   for (const [sound, source] of Object.entries(soundsWithoutWords(seed, speech))) {
     note(`${minutes} minutes of ${sound}`);
     const hearIt = (samples: Float32Array) => listen(shipped, samples);
-    inventions.push(await countInventions(packageDir, sound, source, minutes, hearIt));
+    sounds[sound] = await hearSound(packageDir, source, minutes, hearIt);
   }
   const recordings =
-    dir === undefined ? undefined : await scoreRecordings(packageDir, dir, labels, variants, listen);
+    dir === undefined ? undefined : await hearRecordings(packageDir, dir, labels, variants, listen);
   for (const { whisper } of variants) await whisper.close();
 
-  const parts = partsOf(
-    trials,
-    variants.map(({ name }) => name),
-  );
+  const scores = {
+    ...partsOf(trials, names),
+    inventions: Object.entries(sounds).map(([sound, heard]) => countInventions(sound, minutes, heard)),
+    recordings: recordings === undefined ? undefined : scoreRecordings(recordings, names),
+    gates: gatesOf({ trials, sounds, recordings }, shipped.name, minAvgLogProb),
+  };
   const { user, system } = process.cpuUsage();
   return {
     at,
@@ -175,9 +179,7 @@ async function measure(): Promise<Report> {
     minAvgLogProb,
     beamSize: decoding.beamSize,
     variants: variants.map(({ name, bytes, usualOn }) => ({ name, megabytes: bytes / 1e6, usualOn })),
-    ...parts,
-    inventions,
-    recordings,
+    ...scores,
   };
 }
 

@@ -1,13 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scoreOf, type Trial } from './heard.ts';
+import { judge, passes, scoreOf, type Trial } from './heard.ts';
 
 const scores = suite('scores');
 
-const published = (text: string) => ({ text, published: text !== '' });
+const said = (text: string, avgLogProb = -0.1) => judge({ text, avgLogProb }, -0.6);
 
 function trial(utterance: number, text: string, fp32: string, int8: string): Trial {
-  const heard = { fp32: published(fp32), int8: published(int8) };
+  const heard = { fp32: said(fp32), int8: said(int8) };
   return { utterance, text, voice: 'one', heardInTraining: true, noise: undefined, heard };
 }
 
@@ -33,12 +33,18 @@ scores('the difference is that of the two rates, and none to itself', () => {
 scores('a text that is withheld counts as written, and as left out of what is published', () => {
   const withheld: Trial = {
     ...trial(4, 'play jazz', 'play jazz', 'play jazz'),
-    heard: { fp32: published('play jazz'), int8: { text: 'play jazz', published: false } },
+    heard: { fp32: said('play jazz'), int8: said('play jazz', -0.7) },
   };
   const score = scoreOf([withheld], 'int8', 'fp32');
   assert.equal([score.wer?.rate, score.publishedWer?.rate], [0, 1]);
   assert.equal([score.difference?.rate, score.publishedDifference?.rate], [0, 1]);
   assert.equal([score.withheld, score.empty], [1, 0]);
+});
+
+scores('a text at the gate passes; one below, none at all and one that cannot be told do not', () => {
+  const published = (text: string, avgLogProb: number) => judge({ text, avgLogProb }, -0.6).published;
+  assert.equal([published('yes', -0.6), published('yes', -0.61), published('', 0)], [true, false, false]);
+  assert.is(passes({ text: 'yes', avgLogProb: Number.NaN }, Number.NEGATIVE_INFINITY), false);
 });
 
 scores('the sounds of one sentence are drawn together', () => {

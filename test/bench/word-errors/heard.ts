@@ -1,13 +1,14 @@
 /** What the variants hear, and what that comes to. */
 import type { Whisper } from '../../../models/whisper/whisper.ts';
-import { addErrors, countErrors, errorsOf, noErrors, type WordErrors } from './alignment.ts';
+import { addErrors, countErrors, errorsOf, noErrors, type WordErrors, wordsIn } from './alignment.ts';
 import { type Rate, rateOf } from './interval.ts';
 
+/** What the decoder wrote, and the mean log-probability of its tokens. */
+export type Written = { readonly text: string; readonly avgLogProb: number };
+
 /** One variant's answer to one sound. */
-export type Heard = {
-  /** What the decoder wrote. */
-  readonly text: string;
-  /** Whether the daemon would have published it: it was believed, and there was any. */
+export type Heard = Written & {
+  /** Whether the daemon would have published it: it passes the gate of the card. */
   readonly published: boolean;
 };
 
@@ -22,10 +23,20 @@ export type Trial = {
   readonly heard: Readonly<Record<string, Heard>>;
 };
 
+/** Whether a daemon that withholds texts below `minAvgLogProb` publishes this one: it is believed, and there is any. */
+export function passes({ text, avgLogProb }: Written, minAvgLogProb: number): boolean {
+  // written so that NaN is not believed
+  return text !== '' && avgLogProb >= minAvgLogProb;
+}
+
+/** What comes of it where the card withholds texts below `minAvgLogProb`. */
+export function judge({ text, avgLogProb }: Written, minAvgLogProb: number): Heard {
+  return { text, avgLogProb, published: passes({ text, avgLogProb }, minAvgLogProb) };
+}
+
 /** The embedded model is opened so that it withholds no text: whether its card would, is seen here. */
 export async function hear(whisper: Whisper, samples: Float32Array, minAvgLogProb: number): Promise<Heard> {
-  const { text, avgLogProb } = await whisper.transcribe(samples);
-  return { text, published: text !== '' && avgLogProb >= minAvgLogProb };
+  return judge(await whisper.transcribe(samples), minAvgLogProb);
 }
 
 export type Score = {
@@ -45,13 +56,27 @@ export type Score = {
   readonly publishedDifference: Rate | undefined;
 };
 
+type OfUtterance = Pick<Trial, 'utterance'>;
+
 /** Sums over the sounds of each utterance: those of one sentence are drawn together. */
-function byUtterance(trials: readonly Trial[], of: (trial: Trial) => number): readonly number[] {
+function byUtterance<Sound extends OfUtterance>(
+  sounds: readonly Sound[],
+  of: (sound: Sound) => number,
+): readonly number[] {
   const sums = new Map<number, number>();
-  for (const trial of trials) {
-    sums.set(trial.utterance, (sums.get(trial.utterance) ?? 0) + of(trial));
+  for (const sound of sounds) {
+    sums.set(sound.utterance, (sums.get(sound.utterance) ?? 0) + of(sound));
   }
   return [...sums.values()];
+}
+
+/** The sum of `above` over that of `below`; undefined without any of the latter. */
+export function rateOver<Sound extends OfUtterance>(
+  sounds: readonly Sound[],
+  above: (sound: Sound) => number,
+  below: (sound: Sound) => number,
+): Rate | undefined {
+  return rateOf(byUtterance(sounds, above), byUtterance(sounds, below));
 }
 
 const publishedText = ({ text, published }: Heard): string => (published ? text : '');
@@ -62,8 +87,8 @@ export function scoreOf(trials: readonly Trial[], variant: string, base: string)
   const wrong = (of: string) => (trial: Trial) => errorsOf(countErrors(trial.text, answer(trial, of).text));
   const lost = (of: string) => (trial: Trial) =>
     errorsOf(countErrors(trial.text, publishedText(answer(trial, of))));
-  const words = byUtterance(trials, ({ text }) => countErrors(text, '').words);
-  const rate = (of: (trial: Trial) => number): Rate | undefined => rateOf(byUtterance(trials, of), words);
+  const rate = (of: (trial: Trial) => number): Rate | undefined =>
+    rateOver(trials, of, ({ text }) => wordsIn(text).length);
   const answers = trials.map((trial) => answer(trial, variant));
   return {
     errors: trials

@@ -2,8 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageDir } from '../../fixtures/daemon.ts';
 import { household } from '../../fixtures/demo.ts';
-import type { Heard } from './heard.ts';
-import { countInventions } from './inventions.ts';
+import { type Heard, judge } from './heard.ts';
+import { countInventions, hearSound } from './inventions.ts';
 import { readSound } from './voices.ts';
 
 const inventions = suite('texts out of nothing');
@@ -13,7 +13,7 @@ inventions('silence does not reach the recognizer', async () => {
     throw new Error('it was asked');
   };
   const silence = (length: number) => new Float32Array(length);
-  const counted = await countInventions(packageDir, 'silence', silence, 0.5, recognize);
+  const counted = countInventions('silence', 0.5, await hearSound(packageDir, silence, 0.5, recognize));
   assert.equal([counted.segments, counted.written, counted.published], [0, 0, 0]);
   assert.is(counted.minutes, 0.5);
 });
@@ -21,14 +21,14 @@ inventions('silence does not reach the recognizer', async () => {
 inventions('what is taken for speech is counted by what became of it', async () => {
   const speech = await readSound(household);
   const answers: readonly Heard[] = [
-    { text: 'one', published: true },
-    { text: 'two', published: false },
-    { text: '', published: false },
-  ];
+    { text: 'one', avgLogProb: -0.5 },
+    { text: 'two', avgLogProb: -0.7 },
+    { text: '', avgLogProb: 0 },
+  ].map((written) => judge(written, -0.6));
   let asked = 0;
   const recognize = async () => answers[asked++ % answers.length] as Heard;
   const talk = (length: number) => speech.slice(0, length);
-  const counted = await countInventions(packageDir, 'talk', talk, 0.5, recognize);
+  const counted = countInventions('talk', 0.5, await hearSound(packageDir, talk, 0.5, recognize));
   assert.ok(asked >= 3, `${asked}`);
   assert.is(counted.segments, asked);
   assert.is(counted.published, Math.ceil(asked / 3));

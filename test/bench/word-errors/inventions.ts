@@ -24,6 +24,9 @@ export type Inventions = {
   readonly examples: readonly string[];
 };
 
+/** The one of these sounds that is speech, though nobody speaks to the device. */
+export const babble = 'babble of six voices';
+
 const sampleRateHz = 16_000;
 /** One after the other, ten seconds each: a detector adapts to nothing, and a recognizer to no level. */
 const levelsDbfs = [-50, -35, -20, -10];
@@ -43,7 +46,7 @@ export function soundsWithoutWords(
     'mains and motor hum': humFrom(seed + 3),
     'tones and sweeps': tonesFrom(seed + 4),
     'knocks and clatter': knocksFrom(seed + 5),
-    ...(speech.length === 0 ? {} : { 'babble of six voices': babbleFrom(seed + 6, speech, 6) }),
+    ...(speech.length === 0 ? {} : { [babble]: babbleFrom(seed + 6, speech, 6) }),
   };
 }
 
@@ -56,15 +59,18 @@ async function* stretches(generate: NoiseSource, minutes: number): AsyncGenerato
   }
 }
 
-/** Lets `minutes` of a sound through detector, segmenter and `hear`. */
-export async function countInventions(
+/** Lets `minutes` of a sound through detector, segmenter and `hear`: what each segment became. */
+export function hearSound(
   packageDir: string,
-  sound: string,
   generate: NoiseSource,
   minutes: number,
   hear: (samples: Float32Array) => Promise<Heard>,
-): Promise<Inventions> {
-  const heard = await recognizeSegments(packageDir, stretches(generate, minutes), hear);
+): Promise<readonly Heard[]> {
+  return recognizeSegments(packageDir, stretches(generate, minutes), hear);
+}
+
+/** What `minutes` of a sound came to, of which `heard` was taken for speech. */
+export function countInventions(sound: string, minutes: number, heard: readonly Heard[]): Inventions {
   const published = heard.filter((one) => one.published);
   return {
     sound,

@@ -1,12 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Trial } from './heard.ts';
+import { judge, type Trial } from './heard.ts';
 import { partsOf } from './parts.ts';
 
 const parts = suite('parts of the test set');
 
 const texts = ['stop the music', 'lock the door', 'call mom'];
-const said = (text: string) => ({ text, published: true });
+const said = (text: string) => judge({ text, avgLogProb: 0 }, -0.6);
 const noisy = { kind: 'babble', snrDb: 10 };
 
 /** Three sentences by two voices, clean and in babble; int8 mishears the last one, and everything in noise. */

@@ -38,40 +38,80 @@ async function* once(samples: Float32Array): AsyncGenerator<Float32Array> {
   yield samples;
 }
 
-/** How much of `labels` each variant finds in the recordings in `dir`. Throws the faults of reading sounds. */
-export async function scoreRecordings(
+/** The words that are labelled in a recording, and what each variant made of its segments. */
+export type HeardRecording = {
+  readonly labels: readonly string[];
+  readonly heard: Readonly<Record<string, readonly Heard[]>>;
+};
+
+/** Lets every variant hear the labelled recordings in `dir`. Throws the faults of reading sounds. */
+export async function hearRecordings(
   packageDir: string,
   dir: string,
   labels: Labels,
   variants: readonly OpenedVariant[],
   listen: (variant: OpenedVariant, samples: Float32Array) => Promise<Heard>,
-): Promise<RecordingsScore> {
-  const labelled = Object.entries(labels);
-  const written: Record<string, number[]> = Object.fromEntries(variants.map(({ name }) => [name, []]));
-  const published: Record<string, number[]> = Object.fromEntries(variants.map(({ name }) => [name, []]));
-  for (const [file, words] of labelled) {
+): Promise<readonly HeardRecording[]> {
+  const recordings: HeardRecording[] = [];
+  for (const [file, words] of Object.entries(labels)) {
     const sound = await readSound(path.join(dir, file));
     const segments = await recognizeSegments(packageDir, once(sound), async (samples) => samples);
+    const heard: Record<string, Heard[]> = {};
     for (const variant of variants) {
-      const heard: Heard[] = [];
-      for (const samples of segments) heard.push(await listen(variant, samples));
-      const textOf = (some: readonly Heard[]): string => some.map(({ text }) => text).join(' ');
-      written[variant.name]?.push(labelsFound(words, textOf(heard)));
-      published[variant.name]?.push(labelsFound(words, textOf(heard.filter((one) => one.published))));
+      const answers: Heard[] = [];
+      for (const samples of segments) answers.push(await listen(variant, samples));
+      heard[variant.name] = answers;
     }
+    recordings.push({ labels: words, heard });
   }
-  const counts = labelled.map(([, words]) => words.length);
-  const base = written[variants[0]?.name ?? ''] ?? [];
-  const rates = (found: Readonly<Record<string, readonly number[]>>) =>
-    Object.fromEntries(Object.entries(found).map(([name, values]) => [name, rateOf(values, counts)]));
+  return recordings;
+}
+
+/** How many of the labels of each recording are in those answers of `variant` that `counts`. */
+function wordsFound(
+  recordings: readonly HeardRecording[],
+  variant: string,
+  counts: (heard: Heard) => boolean,
+): readonly number[] {
+  return recordings.map(({ labels, heard }) => {
+    const texts = (heard[variant] ?? []).filter(counts).map(({ text }) => text);
+    return labelsFound(labels, texts.join(' '));
+  });
+}
+
+const overLabels = (values: readonly number[], recordings: readonly HeardRecording[]): Rate | undefined =>
+  rateOf(
+    values,
+    recordings.map(({ labels }) => labels.length),
+  );
+
+/** The share of all labels that is in those answers of `variant` that `counts`; undefined without any label. */
+export function shareFound(
+  recordings: readonly HeardRecording[],
+  variant: string,
+  counts: (heard: Heard) => boolean,
+): Rate | undefined {
+  return overLabels(wordsFound(recordings, variant, counts), recordings);
+}
+
+/** How much of the labels each of the variants, by `names`, found. */
+export function scoreRecordings(
+  recordings: readonly HeardRecording[],
+  names: readonly string[],
+): RecordingsScore {
+  const written = (name: string): readonly number[] => wordsFound(recordings, name, () => true);
+  const base = written(names[0] ?? '');
+  const rates = (of: (name: string) => Rate | undefined) =>
+    Object.fromEntries(names.map((name) => [name, of(name)]));
   return {
-    recordings: labelled.length,
-    labels: counts.reduce((sum, count) => sum + count, 0),
-    found: rates(written),
-    foundPublished: rates(published),
-    difference: rates(
-      Object.fromEntries(
-        Object.entries(written).map(([name, values]) => [name, values.map((n, i) => n - (base[i] ?? 0))]),
+    recordings: recordings.length,
+    labels: recordings.reduce((sum, { labels }) => sum + labels.length, 0),
+    found: rates((name) => shareFound(recordings, name, () => true)),
+    foundPublished: rates((name) => shareFound(recordings, name, ({ published }) => published)),
+    difference: rates((name) =>
+      overLabels(
+        written(name).map((found, i) => found - (base[i] ?? 0)),
+        recordings,
       ),
     ),
   };

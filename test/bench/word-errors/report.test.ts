@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scoreOf, type Trial } from './heard.ts';
+import type { Gate } from './gates.ts';
+import { judge, scoreOf, type Trial } from './heard.ts';
 import { type Part, type Report, renderReport, verdictOn } from './report.ts';
 
 const report = suite('word error report');
@@ -10,7 +11,7 @@ const names = ['fp32', 'int8'];
 /** `wrongs` utterances of ten words each: how many words fp32 and int8 get wrong in each. */
 function partOf(of: string, wrongs: readonly (readonly [number, number])[]): Part {
   const text = 'a b c d e f g h i j';
-  const withErrors = (count: number) => ({ text: text.slice(2 * count), published: true });
+  const withErrors = (count: number) => judge({ text: text.slice(2 * count), avgLogProb: 0 }, -0.6);
   const trials = wrongs.map(([fp32, int8], utterance): Trial => {
     const heard = { fp32: withErrors(fp32), int8: withErrors(int8) };
     return { utterance, text, voice: 'flite slt', heardInTraining: true, noise: undefined, heard };
@@ -80,11 +81,47 @@ report('what was skipped is said, and nothing is claimed of speech that was not 
 
 report('people are in it only where there were recordings', () => {
   assert.not.match(page(), /## People/);
-  const share = { rate: 0.7, low: 0.65, high: 0.75 };
-  const of = { fp32: share, int8: share };
+  const found = { rate: 0.7, low: 0.65, high: 0.75 };
+  const of = { fp32: found, int8: found };
   const recordings = { recordings: 3, labels: 12, found: of, foundPublished: of, difference: of };
   assert.match(page({ recordings }), /\| int8 +\| 70\.0 \(65\.0 to 75\.0\)/);
 });
+
+const share = (rate: number) => ({ rate, low: rate, high: rate });
+const gate = (minAvgLogProb: number | undefined, of: Partial<Gate> = {}): Gate => ({
+  minAvgLogProb,
+  clean: { passed: share(0.9), wer: share(0.1) },
+  noisy: { passed: share(0.6), wer: share(0.25) },
+  people: undefined,
+  babble: { passed: 3, segments: 16 },
+  otherSounds: { passed: 0, segments: 2 },
+  ...of,
+});
+const gates = [gate(undefined), gate(-1), gate(-0.6)];
+
+report('gates are in it where they were counted, the one of the card in bold', () => {
+  assert.not.match(page(), /## Gates/);
+  const text = page({ gates });
+  assert.match(text, /What int8 would publish/);
+  assert.match(text, /\| none +\| 90\.0 +\| 10\.0 +\| 60\.0 +\| 25\.0 +\| 3 of 16 +\| 0 of 2 +\|/);
+  assert.match(text, /\| -1\.0 /);
+  assert.match(text, /\| \*\*-0\.6\*\* /);
+  // as it is read again with --render
+  assert.is(page({ gates: JSON.parse(JSON.stringify(gates)) as Gate[] }), text);
+});
+
+report(
+  'gates have a column of people only where there were recordings, and no figure of what was not heard',
+  () => {
+    assert.not.match(page({ gates }), /labelled words published/);
+    const of = { fp32: share(0.7), int8: share(0.7) };
+    const recordings = { recordings: 3, labels: 12, found: of, foundPublished: of, difference: of };
+    const nothing = { passed: undefined, wer: undefined };
+    const silent = gate(-0.6, { clean: nothing, noisy: nothing, people: share(0.65), babble: undefined });
+    const text = page({ recordings, gates: [silent] });
+    assert.match(text, /\| \*\*-0\.6\*\* +(\| - +){4}\| 65\.0 +\| - +\| 0 of 2 +\|/);
+  },
+);
 
 report('it says how it was decoded, greedily where it does not say', () => {
   for (const greedy of [page(), page({ beamSize: 1 })]) assert.match(greedy, /nano 0, greedy decoding, one/);
@@ -92,8 +129,9 @@ report('it says how it was decoded, greedily where it does not say', () => {
 });
 
 report('nothing is undefined or not a number, and tables are whole', () => {
-  assert.not.match(page(), /undefined|NaN|Infinity/);
-  for (const table of page().match(/(^\|.*\n)+/gm) ?? []) {
+  const text = page({ gates });
+  assert.not.match(text, /undefined|NaN|Infinity/);
+  for (const table of text.match(/(^\|.*\n)+/gm) ?? []) {
     const widths = table
       .trim()
       .split('\n')

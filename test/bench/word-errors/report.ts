@@ -1,6 +1,7 @@
 /** Word errors as a page of docs/bench. */
 import type { Surroundings } from '../../../daemon/bench/surroundings.ts';
 import { type Row, renderMarkdown } from '../../../daemon/bench/table.ts';
+import type { Gate, GatedNoise } from './gates.ts';
 import type { Score } from './heard.ts';
 import type { Rate } from './interval.ts';
 import type { Inventions } from './inventions.ts';
@@ -58,6 +59,8 @@ export type Report = Parts & {
   readonly variants: readonly ScoredVariant[];
   readonly inventions: readonly Inventions[];
   readonly recordings: RecordingsScore | undefined;
+  /** Of the second variant. Undefined in reports from before they were counted. */
+  readonly gates?: readonly Gate[];
 };
 
 /** What was promised of int8, in points of the word error rate. */
@@ -205,6 +208,46 @@ function recordingsSection({ recordings, variants }: Report): string[] {
   ];
 }
 
+function gatesSection({ gates, minAvgLogProb: own, variants, recordings }: Report): string[] {
+  if (gates === undefined) return [];
+  const percent = (rate: Rate | undefined): string =>
+    rate === undefined ? '-' : (100 * rate.rate).toFixed(1);
+  const ofSegments = (noise: GatedNoise | undefined): string =>
+    noise === undefined ? '-' : `${noise.passed} of ${noise.segments}`;
+  const nameOf = ({ minAvgLogProb: gate }: Gate): string => {
+    if (gate === undefined) return 'none';
+    const name = Number.isInteger(gate) ? gate.toFixed(1) : String(gate);
+    return gate === own ? `**${name}**` : name;
+  };
+  const rows = gates.map((gate): Row => {
+    const { clean, noisy, people, babble, otherSounds } = gate;
+    return [
+      nameOf(gate),
+      ...[clean, noisy].flatMap(({ passed, wer }) => [percent(passed), percent(wer)]),
+      ...(recordings === undefined ? [] : [percent(people)]),
+      ofSegments(babble),
+      ofSegments(otherSounds),
+    ];
+  });
+  const header = [
+    'gate',
+    'clean: texts passed, %',
+    'their WER, %',
+    'in noise: texts passed, %',
+    'their WER, %',
+    ...(recordings === undefined ? [] : ['people: labelled words published, %']),
+    'babble: texts passed',
+    'other sounds without words',
+  ];
+  return [
+    '## Gates',
+    '',
+    `What ${variants[1]?.name} would publish if texts were withheld below another mean log-probability; in bold that of the card. In noise is 20 to 0 dB together; babble and other sounds are those of "Texts out of nothing", of the segments that the detector took for speech. How far chance reaches is in the data.`,
+    '',
+    renderMarkdown(header, rows),
+  ];
+}
+
 export function renderReport(report: Report, data: string): string {
   const { machine, variants, versions, clean, everything, beamSize = 1 } = report;
   const [base, shipped] = variants.map(({ name }) => name);
@@ -258,6 +301,7 @@ export function renderReport(report: Report, data: string): string {
     '',
     inventionsTable(report.inventions),
     ...recordingsSection(report),
+    ...gatesSection(report),
   ];
   return `${lines.join('\n').trimEnd()}\n`;
 }
