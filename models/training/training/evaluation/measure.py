@@ -46,7 +46,12 @@ class Voices:
 
     @property
     def utterances(self) -> list[Utterance]:
-        return [utterance for chosen in self.chosen.values() for utterance in chosen]
+        return [utterance for _, utterance in self.every]
+
+    @property
+    def every(self) -> list[tuple[str, Utterance]]:
+        """With the names of their corpora."""
+        return [(name, utterance) for name, chosen in self.chosen.items() for utterance in chosen]
 
     def some(self, count: int) -> list[tuple[str, Utterance]]:
         """About `count` of them, as many of each corpus."""
@@ -125,8 +130,8 @@ def describe(recogniser: Recogniser) -> dict:
 
 
 def clean_trials(recogniser: Recogniser, voices: Voices, seed: int, note: Note) -> list[Trial]:
-    everything = [(name, utterance) for name, chosen in voices.chosen.items() for utterance in chosen]
-    return hear_all(recogniser, everything, clean(), seed, note)
+    """Of every utterance, in the order of `voices.every`."""
+    return hear_all(recogniser, voices.every, clean(), seed, note)
 
 
 def hear_windows(recogniser: Recogniser, voices: Voices, count: int, seed: int) -> Score | None:
@@ -170,9 +175,14 @@ def measure(
     in_conditions = []
     if trials:
         said = voices.some(extent.in_condition)
+        members = set(said)
+        heard_clean = [trial for one, trial in zip(voices.every, trials, strict=True) if one in members]
         for condition in conditions(speech, seed):
-            note(f"{condition.kind}: {condition.name}")
-            heard = hear_all(recogniser, said, condition, seed, note)
+            if condition.kind == "clean":
+                heard = heard_clean
+            else:
+                note(f"{condition.kind}: {condition.name}")
+                heard = hear_all(recogniser, said, condition, seed, note)
             corpus_scores = scores_by(heard, lambda trial: trial.corpus)
             whole = score_of(condition.name, heard)
             in_conditions.append(ConditionScore(condition.kind, condition.name, whole, corpus_scores))
