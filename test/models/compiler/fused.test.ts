@@ -57,10 +57,10 @@ function differenceOfLogits(
 }
 
 for (const [name, sessions, tolerance] of [
-  // measured on x64: fp32 hidden 2e-6, logits 1e-5; int8 hidden 0.06, logits 0.23; int4 logits 0.91
+  // measured on x64 of nano 2: fp32 hidden 2e-6, logits 1e-5; int8 hidden 0.05, logits 0.24; int4 logits 1.39
   ['fp32', fp32, { hidden: 2e-5, logits: 1e-4, logProb: 1e-5 }],
   ['int8', int8, { hidden: 0.1, logits: 0.4, logProb: 0.01 }],
-  ['int4', int4, { hidden: 0.1, logits: 1.2, logProb: 0.04 }],
+  ['int4', int4, { hidden: 0.1, logits: 1.6, logProb: 0.04 }],
 ] as const) {
   for (const utterance of golden) {
     fused(`${name} ${utterance.name}: ${utterance.text}`, async () => {
