@@ -91,7 +91,7 @@ function stageRows(results: Results): Row[] {
   return [
     row('encode (log-mel inside)', ({ graphs }) => graphs.stages.encodeMs),
     row('prefill: the prompt', ({ graphs }) => graphs.stages.prefillMs),
-    row('step: one token', ({ graphs }) => graphs.stages.stepMs),
+    row('step: a token of each text that is followed', ({ graphs }) => graphs.stages.stepMs),
     row('total', ({ graphs }) => graphs.stages.totalMs),
     row('real-time factor', ({ graphs }) => graphs.stages.rtf),
   ];

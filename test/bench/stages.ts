@@ -10,6 +10,8 @@ import type { Provider, Tensor } from '../../providers/provider.ts';
 type GraphRun = {
   readonly graph: 'encoder' | 'decoder';
   readonly tokens: readonly number[];
+  /** Of `tokens`: texts, and tokens fed to each. */
+  readonly dims: readonly number[];
   readonly durationMs: number;
 };
 
@@ -21,7 +23,7 @@ export type Stages = {
   readonly encodeMs: Summary;
   /** The prompt, at once. */
   readonly prefillMs: Summary;
-  /** One token, over all steps of all rounds. */
+  /** One token of each text, over all steps of all rounds. */
   readonly stepMs: Summary;
   /** The whole of `transcribe`: samples to text and belief. */
   readonly totalMs: Summary;
@@ -43,7 +45,8 @@ function watched(runs: GraphRun[]): Provider {
           const outputs = await session.run(feeds, fetches, into);
           const durationMs = performance.now() - startedAtMs;
           const fed: Tensor | undefined = feeds['tokens'];
-          runs.push({ graph, tokens: Array.from(fed?.data ?? [], Number), durationMs });
+          const tokens = Array.from(fed?.data ?? [], Number);
+          runs.push({ graph, tokens, dims: fed?.dims ?? [], durationMs });
           return outputs;
         },
       };
@@ -83,8 +86,8 @@ export async function measureStages(
     prompt,
     tokens: heard.tokens,
     encodeMs: of(({ graph }) => graph === 'encoder'),
-    prefillMs: of(({ graph, tokens }) => graph === 'decoder' && tokens.length > 1),
-    stepMs: of(({ graph, tokens }) => graph === 'decoder' && tokens.length === 1),
+    prefillMs: of(({ graph, dims }) => graph === 'decoder' && (dims[1] ?? 1) > 1),
+    stepMs: of(({ graph, dims }) => graph === 'decoder' && dims[1] === 1),
     totalMs: summarize(totals),
     rtf: summarize(totals.map((totalMs) => totalMs / durationMs)),
   };
