@@ -2,24 +2,14 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BeamOptions, type BeamSource, searchBeam } from '../../../models/whisper/beam-search.ts';
+import { type BeamOptions, searchBeam } from '../../../models/whisper/beam-search.ts';
 import { Decoding } from '../../../models/whisper/decode.ts';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
 import { randomFrom } from '../../random.ts';
-import { scriptedDecoder } from './scripted-session.ts';
+import { beamSourceOf, scriptedDecoder } from './scripted-session.ts';
 
 type Score = (sampled: readonly number[]) => Float32Array;
 
-/** A decoder that remembers the texts of the step before and nothing else: one that is mixed up shows as another text. */
-const sourceOf = (score: Score): BeamSource => {
-  let texts: readonly (readonly number[])[] = [[]];
-  return {
-    step: async (parents, tokens) => {
-      texts = parents.map((parent, i) => [...(texts[parent] as readonly number[]), tokens[i] as number]);
-      return Float32Array.from(texts.flatMap((text) => Array.from(score(text))));
-    },
-  };
-};
 const usual: Omit<BeamOptions, 'beamSize' | 'endOfText' | 'maxTokens'> = {
   keyTerms: undefined,
   firstNoText: Number.POSITIVE_INFINITY,
@@ -51,7 +41,7 @@ beam('finds what an independent search by the rules of openai/whisper finds', as
       return Float32Array.from(row, (logit) => logit ?? Number.NEGATIVE_INFINITY);
     };
     for (const [size, { tokens, sum }] of Object.entries(results)) {
-      const found = await searchBeam(sourceOf(score), score([]), {
+      const found = await searchBeam(beamSourceOf(score), score([]), {
         ...usual,
         beamSize: Number(size),
         endOfText,
@@ -88,7 +78,7 @@ beam('as wide as the tree, it finds the best text there is', async () => {
     };
     visit([], 0);
     const options = { ...usual, beamSize: 200, endOfText: 0, maxTokens };
-    const found = await searchBeam(sourceOf(score), score([]), options);
+    const found = await searchBeam(beamSourceOf(score), score([]), options);
     assert.equal(found.tokens, best.tokens, `seed ${seed}`);
   }
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BeamSource, searchBeam } from '../../../models/whisper/beam-search.ts';
+import { searchBeam } from '../../../models/whisper/beam-search.ts';
 import {
   buildKeyTerms,
   creditOf,
@@ -12,6 +12,7 @@ import {
   noCredit,
 } from '../../../models/whisper/key-terms.ts';
 import { readTokenizer } from '../../../models/whisper/tokenizer.ts';
+import { beamSourceOf } from './scripted-session.ts';
 
 const repoDir = path.join(import.meta.dirname, '../../../..');
 const read = (file: string, size: number) =>
@@ -118,15 +119,8 @@ const sayingOneOf = (texts: readonly (readonly [string, number])[]) => {
   };
 };
 const search = async (score: (sampled: readonly number[]) => Float32Array, all: KeyTerms | undefined) => {
-  let texts: readonly (readonly number[])[] = [[]];
-  const source: BeamSource = {
-    step: async (parents, tokens) => {
-      texts = parents.map((parent, i) => [...(texts[parent] as readonly number[]), tokens[i] as number]);
-      return Float32Array.from(texts.flatMap((text) => Array.from(score(text))));
-    },
-  };
   const options = { beamSize: 4, endOfText: 0, maxTokens: 30, firstNoText: Number.POSITIVE_INFINITY };
-  const found = await searchBeam(source, score([]), {
+  const found = await searchBeam(beamSourceOf(score), score([]), {
     ...options,
     keyTerms: all,
     restrict: () => undefined,

@@ -4,6 +4,7 @@
  * cache tensors, from the last head of the last layer, so a cache that is fed, grown or shared wrongly shows.
  */
 import * as assert from 'uvu/assert';
+import type { BeamSource } from '../../../models/whisper/beam-search.ts';
 import { crossNames } from '../../../models/whisper/cross.ts';
 import type { WhisperShape } from '../../../models/whisper/graphs.ts';
 import { applyTimestampRules, type TimestampRules } from '../../../models/whisper/timestamp-rules.ts';
@@ -222,6 +223,17 @@ export function scriptedDecoder(script: Script): ScriptedDecoder {
       for (const { data } of tensors) structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
     },
     close: async () => {},
+  };
+}
+
+/** A decoder that remembers the texts of the step before and nothing else: one that is mixed up shows as another text. */
+export function beamSourceOf(score: (sampled: readonly number[]) => Float32Array): BeamSource {
+  let texts: readonly (readonly number[])[] = [[]];
+  return {
+    step: async (parents, tokens) => {
+      texts = parents.map((parent, i) => [...(texts[parent] as readonly number[]), tokens[i] as number]);
+      return Float32Array.from(texts.flatMap((text) => Array.from(score(text))));
+    },
   };
 }
 
