@@ -285,5 +285,5 @@ def test_what_is_wrong_is_named(tmp_path):
     (tmp_path / "card.json").write_text('{"decoding": {"minAvgLogProb": "high"}}')
     with pytest.raises(TrainingFault, match="CARD_INVALID"):
         gate_of(tmp_path)
-    assert gate_of(EMBEDDED) == -0.6
+    assert gate_of(EMBEDDED) == -0.7
     assert gate_of(tmp_path / "none") == -1
