@@ -188,27 +188,73 @@ def test_mel_stretch() -> None:
     assert 0.3 < np.mean(np.array(factors) == 1) < 0.7
 
 
+NEVER = Effect(0.0, 0.0, 1.0, 0.0)
+
+
+def voices_off() -> Table:
+    """The table without what makes other voices of a spectrogram."""
+    off = Effect(0.0, -0.1, 0.1, 0.0)
+    return replace(Table(), tract_log_factor=off, timbre=off, rhythm_log_factor=off)
+
+
 def test_spec_augment_masks_and_warps() -> None:
     mel = log_mel(torch.from_numpy(np.stack([tone(1000, 2)] * 40)))
     before = mel.clone()
-    masks_only = replace(Table(), tract_log_factor=Effect(0.0, -0.1, 0.1, 0.0))
+    masks_only = voices_off()
     out = spec_augment(mel, 1.0, np.random.default_rng(0), masks_only)
     assert torch.equal(mel, before) and torch.isfinite(out).all()
     changed = (out != mel).float().mean(dim=(1, 2))
     assert 0.02 < changed.mean() < 0.25 and changed.max() < 0.55
     assert torch.equal(spec_augment(mel, 0.0, np.random.default_rng(0)), mel)
-    never = Effect(0.0, 0.0, 1.0, 0.0)
     for log_factor in (-0.12, 0.12):
         warp = replace(
-            Table(),
+            voices_off(),
             tract_log_factor=Effect(1.0, log_factor, log_factor + 1e-6, 0.0),
-            frequency_mask_bins=never,
-            time_mask_frames=never,
+            frequency_mask_bins=NEVER,
+            time_mask_frames=NEVER,
         )
         warped = spec_augment(mel, 1.0, np.random.default_rng(0), warp)
         moved = log_mel(torch.from_numpy(tone(1000 * np.exp(log_factor), 2))[None])
         loudest = [int(each[0].mean(dim=1).argmax()) for each in (mel, warped, moved)]
         assert abs(loudest[1] - loudest[2]) <= 1 and loudest[1] != loudest[0]
+
+
+def test_timbre_moves_the_mean_spectrum_to_another_utterance_and_no_words() -> None:
+    noise = torch.randn(2, 80, 200, generator=torch.Generator().manual_seed(1)) * 0.05
+    slope = torch.linspace(-0.14, 0.14, 80)[None, :, None]
+    mel = noise + torch.cat([slope, -slope])
+    table = replace(
+        voices_off(),
+        timbre=Effect(1.0, 1.0, 1.0, 0.0),
+        frequency_mask_bins=NEVER,
+        time_mask_frames=NEVER,
+    )
+    out = spec_augment(mel, 1.0, np.random.default_rng(0), table)
+    for item, other in ((0, 1), (1, 0)):
+        tilt = (out[item].mean(dim=1) * slope[0, :, 0]).sum() / (slope**2).sum()
+        assert tilt == pytest.approx(1.0 if other == 0 else -1.0, abs=0.15)
+        assert out[item].mean() == pytest.approx(float(mel[item].mean()), abs=0.02)
+        # the same for every frame: what is said is untouched, but for the floor
+        moved = out[item] - mel[item]
+        free = out[item] > mel[item].min() + 1e-6
+        assert ((moved - moved.median(dim=1, keepdim=True).values).abs() < 1e-5)[free].all()
+
+
+def test_rhythm_moves_words_and_keeps_their_order_and_the_length() -> None:
+    ramp = torch.arange(200.0).expand(3, 80, 200)
+    table = replace(
+        voices_off(),
+        rhythm_log_factor=Effect(1.0, -0.3, 0.3, 0.0),
+        frequency_mask_bins=NEVER,
+        time_mask_frames=NEVER,
+    )
+    out = spec_augment(ramp, 1.0, np.random.default_rng(0), table)
+    assert out.shape == ramp.shape and torch.allclose(out[..., 0], torch.tensor(0.0))
+    assert out[..., -1].min() == pytest.approx(199, abs=1e-2)
+    tempo = out.diff(dim=2)
+    assert tempo.min() > 0.5 and tempo.max() < 2
+    assert (out - ramp).abs().amax(dim=(1, 2)).min() > 1
+    assert not torch.allclose(out[0], out[1])
 
 
 @pytest.mark.parametrize("frames", [2, 14])

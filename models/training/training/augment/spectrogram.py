@@ -1,26 +1,24 @@
-"""Augmentation of log-mel spectrograms: stretching, vocal tract length, SpecAugment."""
+"""Augmentation of log-mel spectrograms: stretching, other voices, SpecAugment."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.augment.other_voice import other_voices
 from training.augment.table import DEFAULT_TABLE, Table
-from training.features import SAMPLE_RATE_HZ, log_mel, mel_edges_hz, mel_from_hz
+from training.features import log_mel
 
 #: What a Whisper encoder takes at most.
 MOST_FRAMES = 3000
-_WARPS = 41
 
 
 @dataclass(frozen=True)
 class AugmentedMel:
     """Log-mel spectrograms [B, bins, T] of augmented utterances."""
 
-    #: with warped frequencies, and some of it masked
+    #: in other voices, and some of it masked
     masked: Tensor
     #: the same without either
     unmasked: Tensor
@@ -53,39 +51,15 @@ def stretch_mel(mel: Tensor, factor: float) -> Tensor:
     return mel if wanted == frames else F.interpolate(mel, size=wanted, mode="linear")
 
 
-@lru_cache
-def _warps(mel_bins: int, lowest: float, highest: float) -> tuple[np.ndarray, Tensor]:
-    """Logarithms of factors [W], and for each the matrix [bins, bins] that moves frequencies by it."""
-    log_factors = np.linspace(lowest, highest, _WARPS)
-    centres_hz = mel_edges_hz(mel_bins)[1:-1]
-    step = float(mel_from_hz(SAMPLE_RATE_HZ / 2)) / (mel_bins + 1)
-    matrices = np.zeros((_WARPS, mel_bins, mel_bins), np.float32)
-    for warp, log_factor in enumerate(log_factors):
-        # What shows at a frequency was a factor lower; at the ends the outermost bin is repeated
-        source = np.clip(mel_from_hz(centres_hz / np.exp(log_factor)) / step - 1, 0, mel_bins - 1)
-        low = np.minimum(source.astype(int), mel_bins - 2)
-        rows = np.arange(mel_bins)
-        matrices[warp, rows, low] = 1 - (source - low)
-        matrices[warp, rows, low + 1] += source - low
-    return log_factors, torch.from_numpy(matrices)
-
-
 def spec_augment(
     mel: Tensor, strength: float, rng: np.random.Generator, table: Table = DEFAULT_TABLE
 ) -> Tensor:
-    """A new `mel` [B, bins, T], each utterance with its own warp of frequencies and masked bands and moments.
+    """A new `mel` [B, bins, T], each utterance in another voice and with its own masked bands and moments.
 
-    Masks take the utterance's mean (Park et al. 2019). Vocal tract warps: Jaitly and Hinton 2013.
+    Masks take the utterance's mean (Park et al. 2019).
     """
     batch, bins, frames = mel.shape
-    effect = table.tract_log_factor
-    log_factors, matrices = _warps(bins, effect.low, effect.high)
-    warped = [item for item in range(batch) if effect.happens(strength, rng)]
-    out = mel.clone()
-    if warped:
-        drawn = [effect.amount(strength, rng) for _ in warped]
-        nearest = [int(np.abs(log_factors - value).argmin()) for value in drawn]
-        out[warped] = torch.bmm(matrices[nearest].to(mel.dtype), mel[warped])
+    out = other_voices(mel, strength, rng, table)
     means = out.mean(dim=(1, 2)).tolist()
     for item in range(batch):
         for effect, length, axis in (

@@ -79,7 +79,13 @@ class Table:
     bits: Effect = _effect(0.05, 7.0, 12.0, 16.0)
 
     #: Frequency warp of the mel (vocal tract length), as the logarithm of the factor.
-    tract_log_factor: Effect = _effect(0.35, -0.14, 0.14, 0.0)
+    tract_log_factor: Effect = _effect(0.6, -0.14, 0.14, 0.0)
+    #: What is added to it at the highest frequency and taken away at the lowest: vocal tracts differ in shape, too.
+    tract_log_tilt: Effect = _effect(0.8, -0.06, 0.06, 0.0)
+    #: How far the mean spectrum moves towards another utterance's: 1 is all the way.
+    timbre: Effect = _effect(0.5, 0.0, 1.2, 0.0)
+    #: Tempo within an utterance, as the logarithm of the factor: synthesisers keep time, people do not.
+    rhythm_log_factor: Effect = _effect(0.5, -0.3, 0.3, 0.0)
     #: SpecAugment (Park et al. 2019): two masks of each kind at most; widths in mel bins and in 10-ms frames.
     #: Wider than 0.2 s would hide whole words of short commands.
     frequency_mask_bins: Effect = _effect(0.67, 0.0, 12.0, 0.0)
