@@ -71,6 +71,18 @@ def test_evaluation_corpora_hold_held_voices_and_held_sentences_only(tmp_path: P
         assert split_of(utterance.text) == "test"
 
 
+def test_a_corpus_of_one_voice_goes_on_with_it_alone(tmp_path: Path) -> None:
+    options = ("--utterances", "4", "--seed", "5", "--shard", "2")
+    said = run(tmp_path / "kal", *options, "--voices", "flite:kal16")
+    assert "voices: flite:kal16 100.0 %" in said
+    assert {u.voice.split("@")[0] for u in Corpus(tmp_path / "kal").utterances} == {"flite:kal16"}
+    process = start(tmp_path / "kal", *options)
+    assert "CORPUS_OF_OTHERS" in process.communicate(timeout=300)[1] and process.returncode == 1
+    process = start(tmp_path / "no", *options, "--voices", "flite:kal16,flite:rms")
+    _, wrong = process.communicate(timeout=300)
+    assert "USAGE_INVALID" in wrong and "flite:rms" in wrong and process.returncode == 1
+
+
 def test_a_corpus_of_commands_goes_on_as_one_of_commands_only(tmp_path: Path) -> None:
     options = ("--utterances", "3", "--roles", "train", "--seed", "4", "--shard", "3")
     run(tmp_path / "commands", *options, "--grammar", "commands")

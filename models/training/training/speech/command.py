@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,8 @@ class Job:
     workers: int = 1
     shard: int = 500
     grammar: str = "home"
+    #: only these, as engine:voice; none named: all of the roles
+    voices: tuple[str, ...] = ()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of the voices, with commas between: train, unseen-voice, unseen-engine",
     )
     parser.add_argument(
+        "--voices",
+        default="",
+        help="only these of the roles' voices, as engine:voice with commas between (default all installed)",
+    )
+    parser.add_argument(
         "--grammar", choices=tuple(GRAMMARS), default=Job.grammar, help="of the sentences (default home)"
     )
     parser.add_argument("--workers", type=int, default=Job.workers, help="processes, one core each")
@@ -57,7 +64,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when the corpus is whole, 130 if interrupted."""
-    given = vars(args) | {"roles": tuple(args.roles.split(","))}
+    given = vars(args) | {
+        "roles": tuple(args.roles.split(",")),
+        "voices": tuple(name for name in args.voices.split(",") if name),
+    }
     return 0 if make_corpus(Job(**given)) else 130
 
 
@@ -74,8 +84,8 @@ def make_corpus(job: Job) -> bool:
     roles = sorted(set(job.roles))
     # Ending by SIGTERM is then like Ctrl-C: temporary folders are removed on the way out.
     signal.signal(signal.SIGTERM, _interrupt)
-    print("\n".join(voices_text(roles)), flush=True)
-    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard, job.grammar)
+    print("\n".join(voices_text(roles, job.voices)), flush=True)
+    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard, job.grammar, job.voices)
     todo = synthesise.prepare(job.out, settings, job.utterances)
     there = -(-job.utterances // job.shard) - len(todo)
     print(f"{job.out}: {there} shards there, {len(todo)} to make", flush=True)
@@ -99,9 +109,9 @@ def make_corpus(job: Job) -> bool:
     return True
 
 
-def voices_text(roles: list[str]) -> list[str]:
+def voices_text(roles: list[str], only: Sequence[str] = ()) -> list[str]:
     """What is said about the voices before a run: the shares, and who takes over from whom is missing."""
-    present, missing = voices_for(roles)
+    present, missing = voices_for(roles, only)
     total = sum(v.weight for v in present)
     lines = ["voices: " + ", ".join(f"{v.key} {100 * v.weight / total:.1f} %" for v in present)]
     if missing:

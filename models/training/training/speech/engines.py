@@ -59,8 +59,11 @@ def installed(voice: Voice) -> bool:
     return all(glob.glob(n) if n.startswith("/") else shutil.which(n) for n in needs)
 
 
-def voices_for(roles: Sequence[str]) -> tuple[list[Voice], list[Voice]]:
-    """The voices of these roles: those installed, and those missing. TrainingFault if none can speak."""
+def voices_for(roles: Sequence[str], only: Sequence[str] = ()) -> tuple[list[Voice], list[Voice]]:
+    """The voices of these roles, or those of them named `engine:name`: those installed, and those missing.
+
+    TrainingFault if none can speak, or for a role or name that is not in the table.
+    """
     unknown = [r for r in roles if r not in ROLES]
     if unknown or not roles:
         raise TrainingFault(
@@ -69,7 +72,15 @@ def voices_for(roles: Sequence[str]) -> tuple[list[Voice], list[Voice]]:
             repr(unknown or roles),
             "name one or more of them, with commas between",
         )
-    wanted = [v for v in VOICES if v.role in roles]
+    wanted = [v for v in VOICES if v.role in roles and (not only or v.key in only)]
+    strange = set(only) - {v.key for v in wanted}
+    if strange:
+        raise TrainingFault(
+            "USAGE_INVALID",
+            f"voices of role {' or '.join(roles)}",
+            ", ".join(sorted(strange)),
+            "name some that `python -m training voices` lists, as engine:voice",
+        )
     present = [v for v in wanted if installed(v)]
     missing = [v for v in wanted if v not in present]
     if not present:

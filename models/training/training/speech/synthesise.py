@@ -251,14 +251,19 @@ def fast_folder() -> str | None:
 
 
 def settings_for(
-    seed: int, split: str, roles: Sequence[str], shard_utterances: int, grammar: str = "home"
+    seed: int,
+    split: str,
+    roles: Sequence[str],
+    shard_utterances: int,
+    grammar: str = "home",
+    only: Sequence[str] = (),
 ) -> Settings:
-    """The settings with the voices of this machine. TrainingFault if none can speak."""
-    present, _ = voices_for(roles)
+    """The settings with the voices of this machine, or with `only` some of them. Raises what `voices_for` raises."""
+    present, _ = voices_for(roles, only)
     return Settings(seed, split, tuple(roles), shard_utterances, tuple(v.key for v in present), grammar)
 
 
 def planned(settings: Settings, sentences: Callable) -> Iterator[Plan]:
     """The plans of a corpus with these settings."""
-    present, _ = voices_for(settings.roles)
+    present, _ = voices_for(settings.roles, settings.voices)
     return plans(sentences, present, settings.seed, settings.split)
