@@ -12,15 +12,22 @@ from pathlib import Path
 import torch
 
 from training.errors import TrainingFault
-from training.model import Whisper, load_checkpoint, save_checkpoint
+from training.model import Whisper, deepen, load_checkpoint, save_checkpoint
 
-HELP = """Write a model between two: --share 0 is the first, 1 the second. They must be of the same shape, and one must
-have been trained from the other: weights of trainings that began apart mean nothing in between."""
+HELP = """Write a model between two: --share 0 is the first, 1 the second. They must be of the same shape, but for encoder
+layers that the second has got in training, and one must have been trained from the other: weights of trainings that
+began apart mean nothing in between."""
 
 
 @torch.no_grad()
 def between(first: Whisper, second: Whisper, share: float) -> Whisper:
-    """Weights (1 - share) of `first` + share of `second`. Raises USAGE_INVALID for other shapes or shares."""
+    """Weights (1 - share) of `first` + share of `second`. Raises USAGE_INVALID for other shapes or shares.
+
+    Encoder layers that `second` has more than `first` were made by `deepen`: they are the second's, and what they add
+    to the sum, which was nothing in the beginning, is `share` of the second's.
+    """
+    if first.shape != second.shape and first.shape.encoder_layers < second.shape.encoder_layers:
+        first = deepen(first, second.shape.encoder_layers, second)
     if first.shape != second.shape:
         raise TrainingFault(
             "USAGE_INVALID",

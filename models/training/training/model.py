@@ -241,10 +241,20 @@ class Whisper(nn.Module):
 
 
 @torch.no_grad()
-def deepen(model: Whisper, encoder_layers: int) -> Whisper:
-    """The same function with more encoder layers: the new ones, at the end, add nothing until they are trained."""
+def deepen(model: Whisper, encoder_layers: int, like: Whisper | None = None) -> Whisper:
+    """The same function with more encoder layers: the new ones, at the end, add nothing until they are trained.
+
+    They begin at random, or as those of `like` are but for what they add. Raises USAGE_INVALID where `like` is of
+    another shape.
+    """
     shape = replace(model.shape, encoder_layers=encoder_layers)
+    if like is not None and like.shape != shape:
+        raise TrainingFault(
+            "USAGE_INVALID", f"a model of shape {shape}", f"{like.shape}", "name two models of one training"
+        )
     deeper = Whisper(shape)
+    if like is not None:
+        deeper.load_state_dict(like.state_dict())
     weights = model.state_dict()
     for name, weight in deeper.state_dict().items():
         if name in weights:
