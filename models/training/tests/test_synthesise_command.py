@@ -77,10 +77,10 @@ def test_a_corpus_of_one_voice_goes_on_with_it_alone(tmp_path: Path) -> None:
     assert "voices: flite:kal16 100.0 %" in said
     assert {u.voice.split("@")[0] for u in Corpus(tmp_path / "kal").utterances} == {"flite:kal16"}
     process = start(tmp_path / "kal", *options)
-    assert "CORPUS_OF_OTHERS" in process.communicate(timeout=300)[1] and process.returncode == 1
+    assert "CORPUS_OF_OTHERS" in process.communicate(timeout=300)[1] and process.returncode == 2
     process = start(tmp_path / "no", *options, "--voices", "flite:kal16,flite:rms")
     _, wrong = process.communicate(timeout=300)
-    assert "USAGE_INVALID" in wrong and "flite:rms" in wrong and process.returncode == 1
+    assert "USAGE_INVALID" in wrong and "flite:rms" in wrong and process.returncode == 2
 
 
 def test_a_corpus_of_commands_goes_on_as_one_of_commands_only(tmp_path: Path) -> None:

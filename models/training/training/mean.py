@@ -14,9 +14,9 @@ import torch
 from training.errors import TrainingFault
 from training.model import Whisper, deepen, load_checkpoint, save_checkpoint
 
-HELP = """Write a model between two: --share 0 is the first, 1 the second. They must be of the same shape, but for encoder
-layers that the second has got in training, and one must have been trained from the other: weights of trainings that
-began apart mean nothing in between."""
+HELP = """Write a model between two: --share 0 is the first, 1 the second. They must be of the same shape, but for
+encoder layers that the second has got in training, and one must have been trained from the other: weights of trainings
+that began apart mean nothing in between."""
 
 
 @torch.no_grad()
