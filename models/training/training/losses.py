@@ -15,15 +15,15 @@ IGNORED = -100
 _POSITIONS_PER_S = SAMPLE_RATE_HZ / POSITION_SAMPLES
 
 
-def decoder_texts(texts: list[list[int]], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
-    """Inputs and targets [B, 4 + longest] of the decoder for token ids.
+def decoder_texts(texts: list[list[int]], tokenizer: Tokenizer, step: int = 1) -> tuple[Tensor, Tensor]:
+    """Inputs and targets [B, 4 + longest] of the decoder for token ids, the width a multiple of `step`.
 
     After the start, the target is the language, or "no speech" where the text is empty, as in Whisper; the rest of
     the prompt is given, not guessed.
     """
     specials = tokenizer.specials
     prompt = specials.prompt
-    width = len(prompt) + max(map(len, texts))
+    width = -(-(len(prompt) + max(map(len, texts))) // step) * step
     inputs = torch.full((len(texts), width), specials.end)
     targets = torch.full((len(texts), width), IGNORED)
     for row, ids in enumerate(texts):

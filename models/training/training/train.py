@@ -39,6 +39,11 @@ from training.text import vocabulary
 from training.tokens import Tokenizer
 from training.update import clipped_step, mixed_precision, optimisers_for, set_rate
 
+#: Texts of a batch are as long as a multiple of this many tokens, so that few shapes come up (see training/batches.py).
+TEXT_STEP = 4
+#: How many products the CPU's library keeps the code of: thousands of shapes come up, and it keeps 1024 by itself.
+_KEPT_PRODUCTS = "16384"
+
 
 class Student(nn.Module):
     """The model in training, with the head for phones that is dropped at export."""
@@ -208,7 +213,8 @@ class Trainer:
         bins = whisper.shape.num_mel_bins
         mel = augmented_mel(batch.samples, bins, self._strength(share), self._numpy_random)
         ids = [tokenizer.encode(text) for text in batch.texts]
-        inputs, targets = decoder_texts(ids, tokenizer)
+        positions = whisper.shape.max_target_positions
+        inputs, targets = decoder_texts(ids, tokenizer, TEXT_STEP if positions % TEXT_STEP == 0 else 1)
         dropout = recipe.token_dropout * min(1.0, (1 - share) / 0.4)
         inputs = drop_tokens(inputs, dropout, tokenizer, self._generator)
         if recipe.imitate and share >= recipe.imitate_from:
@@ -321,6 +327,7 @@ class Trainer:
 def _process(
     rank: int, recipe: Recipe, start: Path, corpora: list[Path], out: Path, log_every: int, port: int
 ) -> None:
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_PRODUCTS)
     if recipe.processes > 1:
         os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = "127.0.0.1", str(port)
         dist.init_process_group("gloo", rank=rank, world_size=recipe.processes)

@@ -12,6 +12,8 @@ from training.features import log_mel
 
 #: What a Whisper encoder takes at most.
 MOST_FRAMES = 3000
+#: What a model in training hears has a multiple of these, so that few shapes come up (see training/batches.py).
+_FRAMES_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ def augmented_mel(
 ) -> AugmentedMel:
     """What a model in training hears of `samples` [B, samples]: stretched all alike, then masked one by one."""
     mel = log_mel(samples, mel_bins)
-    stretched = stretch_mel(mel, mel_stretch_factor(strength, rng, table))
+    frames = mel.shape[2] * mel_stretch_factor(strength, rng, table)
+    frames = max(1, round(frames / _FRAMES_STEP)) * _FRAMES_STEP
+    stretched = stretch_mel(mel, frames / mel.shape[2])
     masked = spec_augment(stretched, strength, rng, table)
     return AugmentedMel(masked, stretched, stretched.shape[2] / mel.shape[2])
 
