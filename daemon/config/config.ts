@@ -23,6 +23,7 @@ export type Config = {
   readonly task: 'transcribe' | 'translate';
   readonly keyTerms: readonly string[];
   readonly beamSize?: number;
+  readonly hearAgain: boolean;
   /** Absolute. */
   readonly stateDir: string;
   readonly capture: { readonly stallMs: number };

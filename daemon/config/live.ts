@@ -23,6 +23,7 @@ const effects: Readonly<Record<string, Effect>> = {
   task: 'utterance',
   keyTerms: 'utterance',
   beamSize: 'model',
+  hearAgain: 'model',
   vad: 'segment',
   partials: 'ahead',
   'recognizer.eager': 'ahead',

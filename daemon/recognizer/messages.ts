@@ -20,6 +20,8 @@ export type RecognizerSetup = {
   readonly words?: boolean;
   /** Left out, what the model's card says. */
   readonly beamSize?: number;
+  /** False: never at another speed, whatever the model's card says. */
+  readonly hearAgain?: boolean;
 };
 
 /** What may be another for every utterance, while the model stays as it is loaded. */

@@ -36,7 +36,11 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     compiled,
     provider,
     threads: setup.threads,
-    defaults: { ...card?.decoding, ...(setup.beamSize === undefined ? {} : { beamSize: setup.beamSize }) },
+    defaults: {
+      ...card?.decoding,
+      ...(setup.beamSize === undefined ? {} : { beamSize: setup.beamSize }),
+      ...(setup.hearAgain === false ? { otherSpeeds: [] } : {}),
+    },
   });
   const named = setup.language === undefined ? [] : [setup.language];
   for (const code of [...named, ...(setup.languages ?? [])]) {

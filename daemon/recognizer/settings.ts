@@ -5,7 +5,7 @@ import type { RecognizerSetup } from './messages.ts';
 export type RecognitionSettings = Omit<RecognizerSetup, 'modelDir' | 'cacheDirs' | 'threads' | 'words'>;
 
 export function recognitionSettings(config: Config): RecognitionSettings {
-  const { provider, language, languages, task, keyTerms, beamSize } = config;
+  const { provider, language, languages, task, keyTerms, beamSize, hearAgain } = config;
   return {
     provider,
     language: language === 'auto' ? undefined : language,
@@ -13,5 +13,6 @@ export function recognitionSettings(config: Config): RecognitionSettings {
     task,
     keyTerms,
     ...(beamSize === undefined ? {} : { beamSize }),
+    ...(hearAgain ? {} : { hearAgain }),
   };
 }

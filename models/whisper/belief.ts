@@ -5,7 +5,7 @@
 import type { Attempt, AttemptOptions, Decoding } from './decode.ts';
 import { compressionRatio } from './repetition.ts';
 import { seededUniform } from './sampling.ts';
-import type { Rejection } from './transcription.ts';
+import type { Rejection, Transcription } from './transcription.ts';
 
 /** How to decode and what to believe; a model's card may set its own. */
 export type DecodingDefaults = {
@@ -25,6 +25,10 @@ export type DecodingDefaults = {
   readonly beamSize: number;
   /** What each token of a key term is worth, as a natural logarithm. */
   readonly keyTermBonus: number;
+  /** Speeds at which a doubtful sound is heard again, and the likeliest text taken: another speaker, to the model. */
+  readonly otherSpeeds: readonly number[];
+  /** A sound whose text has a lower average is doubtful. */
+  readonly doubtBelowLogProb: number;
 };
 
 export const whisperDefaults: DecodingDefaults = {
@@ -36,6 +40,8 @@ export const whisperDefaults: DecodingDefaults = {
   minAvgLogProb: -1,
   beamSize: 1,
   keyTermBonus: 1,
+  otherSpeeds: [],
+  doubtBelowLogProb: -0.2,
 };
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
@@ -50,6 +56,9 @@ const fits: { readonly [Name in keyof DecodingDefaults]: (value: unknown) => boo
   minAvgLogProb: (value) => isNumber(value) && value <= 0,
   beamSize: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10,
   keyTermBonus: (value) => isNumber(value) && value >= 0 && value <= 10,
+  otherSpeeds: (value) =>
+    Array.isArray(value) && value.length <= 4 && value.every((s) => isNumber(s) && s >= 0.5 && s <= 2),
+  doubtBelowLogProb: (value) => isNumber(value) && value <= 0,
 };
 
 /** Whether a card's word on decoding names only settings there are, with values they can have. */
@@ -135,4 +144,12 @@ export function reasonToReject(heard: Heard, defaults: DecodingDefaults): Reject
   if (isSilence(heard, defaults)) return 'no-speech';
   if (isLoop(heard, defaults)) return 'repetition';
   return heard.attempt.avgLogProb >= defaults.minAvgLogProb ? undefined : 'low-log-prob';
+}
+
+/** Whether to hear the sound again as of another speaker. Not where the model itself says that nobody speaks. */
+export function isDoubtful(
+  { avgLogProb, rejected }: Pick<Transcription, 'avgLogProb' | 'rejected'>,
+  { otherSpeeds, doubtBelowLogProb }: DecodingDefaults,
+): boolean {
+  return otherSpeeds.length > 0 && rejected !== 'no-speech' && !(avgLogProb >= doubtBelowLogProb);
 }

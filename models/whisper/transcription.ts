@@ -76,3 +76,28 @@ export function toPieces(attempt: Attempt, options: PieceOptions): TranscribedPi
   close(attempt.tokens.length, durationMs);
   return pieces;
 }
+
+/** What was heard of a sound played at `speed`, with the times of the sound itself. */
+export function slowedBy(speed: number, heard: Transcription): Transcription {
+  const slowed = <T extends { readonly startMs: number; readonly endMs: number }>(part: T): T => ({
+    ...part,
+    startMs: part.startMs * speed,
+    endMs: part.endMs * speed,
+  });
+  const { pieces, words } = heard;
+  return {
+    ...heard,
+    pieces: pieces.map(slowed),
+    ...(words === undefined ? {} : { words: words.map(slowed) }),
+  };
+}
+
+/** The likeliest of several hearings of one sound, a loop only if all are; with the time that all of them took. */
+export function likeliestOf(all: readonly Transcription[]): Transcription {
+  const straight = all.filter(({ rejected }) => rejected !== 'repetition');
+  const best = (straight.length > 0 ? straight : all).reduce((a, b) => (b.avgLogProb > a.avgLogProb ? b : a));
+  const total = (name: keyof Transcription['timings']) =>
+    all.reduce((sum, { timings }) => sum + timings[name], 0);
+  const timings = { melMs: total('melMs'), encodeMs: total('encodeMs'), decodeMs: total('decodeMs') };
+  return { ...best, timings };
+}

@@ -4,7 +4,7 @@
 import { Fault } from '../../daemon/faults.ts';
 import type { Session, Tensor } from '../../providers/provider.ts';
 import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignment.ts';
-import { type DecodingDefaults, listen, reasonToReject, whisperDefaults } from './belief.ts';
+import { type DecodingDefaults, isDoubtful, listen, reasonToReject, whisperDefaults } from './belief.ts';
 import { crossNames } from './cross.ts';
 import { type Attempt, type DecodingInput, decodingOf, likeliestNext } from './decode.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
@@ -17,9 +17,10 @@ import {
   type Task,
 } from './languages.ts';
 import { buildPrompt } from './prompt.ts';
+import { atSpeed } from './speed.ts';
 import type { SpecialTokens } from './token-table.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { type Transcription, toPieces } from './transcription.ts';
+import { likeliestOf, slowedBy, type Transcription, toPieces } from './transcription.ts';
 
 export type TranscribeOptions = {
   /** A code the model knows. Left out, a model of several languages listens for which it is. */
@@ -38,6 +39,8 @@ export type TranscribeOptions = {
   /** Sampling is reproducible: the same sound, options and seed give the same text. Default 0. */
   readonly seed?: number;
 };
+
+type Asked = TranscribeOptions & Required<Pick<TranscribeOptions, 'task' | 'candidates'>>;
 
 export type Whisper = {
   readonly languages: readonly string[];
@@ -105,11 +108,25 @@ export function openWhisper(parts: WhisperParts): Whisper {
     }
     requireKnown('task', task, languages.tasks);
 
+    const asked = { ...options, task, candidates };
+    const first = await hear(samples, asked);
+    if (!isDoubtful(first, defaults)) return first;
+    const all = [first];
+    for (const speed of defaults.otherSpeeds) {
+      const other = atSpeed(samples, speed);
+      if (other.length > maxSamples) continue;
+      all.push(slowedBy(speed, await hear(other, { ...asked, language: first.language })));
+    }
+    return likeliestOf(all);
+  };
+
+  /** What is said in `samples`, as they are. */
+  const hear = async (samples: Float32Array, options: Asked): Promise<Transcription> => {
     const startedAtMs = performance.now();
     const cross = await encoder.run({ pcm: toPcm(samples) }, crossNames(shape));
     const encodeMs = performance.now() - startedAtMs;
     try {
-      return await read(cross, samples.length, { ...options, task, candidates }, encodeMs);
+      return await read(cross, samples.length, options, encodeMs);
     } finally {
       encoder.release(Object.values(cross));
     }
@@ -119,7 +136,7 @@ export function openWhisper(parts: WhisperParts): Whisper {
   const read = async (
     cross: Readonly<Record<string, Tensor>>,
     samples: number,
-    options: TranscribeOptions & Required<Pick<TranscribeOptions, 'task' | 'candidates'>>,
+    options: Asked,
     encodeMs: number,
   ): Promise<Transcription> => {
     const { language, task, candidates } = options;

@@ -72,6 +72,7 @@ const shape: Shape<Config> = {
   task: { transcribe: true, translate: true },
   keyTerms: 'array',
   beamSize: 'number',
+  hearAgain: 'boolean',
   stateDir: 'string',
   capture: { stallMs: 'number' },
   vad: {

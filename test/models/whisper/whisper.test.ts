@@ -385,6 +385,100 @@ whisper('the longer the sound, the more it may say', async () => {
   assert.is((await subject.transcribe(new Float32Array(480_000), english)).tokens.length, 444);
 });
 
+/** Says each of `answers` in turn, one for every time the sound is heard, as sure as it says. */
+const hearing = (
+  answers: readonly (readonly [text: string, probability: number])[],
+  parts: Partial<WhisperParts>,
+) => {
+  let encoder: { readonly fedSamples: readonly number[] } = { fedSamples: [] };
+  const score = (history: readonly number[]) => {
+    const [text, probability] = answers[encoder.fedSamples.length - 1] ?? ['too often', 0.9];
+    return saying(tokenizer.encode(` ${text}`), probability)(history);
+  };
+  const opened = open({ score }, parts);
+  encoder = opened.encoder;
+  return { whisper: opened.whisper, heardSamples: opened.encoder.fedSamples };
+};
+
+whisper('a doubtful sound is heard again at other speeds, and the likeliest text is taken', async () => {
+  const defaults = { otherSpeeds: [0.8, 1.25] };
+  const sure = hearing([['on', 0.95]], { defaults });
+  assert.is((await sure.whisper.transcribe(second, english)).text, 'on');
+  assert.equal(sure.heardSamples, [16_000], 'sure at once');
+
+  const doubted = hearing(
+    [
+      ['on', 0.6],
+      ['off', 0.7],
+      ['of', 0.65],
+    ],
+    { defaults },
+  );
+  const heard = await doubted.whisper.transcribe(second, english);
+  assert.is(heard.text, 'off');
+  assert.equal(doubted.heardSamples, [16_000, 20_160, 12_800], '1 s, 1.25 s filled up, 0.8 s');
+  assert.ok(Math.abs(heard.avgLogProb - Math.log(0.7)) < 1e-4);
+
+  const kept = hearing(
+    [
+      ['on', 0.7],
+      ['off', 0.6],
+      ['of', 0.65],
+    ],
+    { defaults },
+  );
+  assert.is((await kept.whisper.transcribe(second, english)).text, 'on');
+
+  const easier = hearing([['on', 0.6]], { defaults: { ...defaults, doubtBelowLogProb: Math.log(0.5) } });
+  await easier.whisper.transcribe(second, english);
+  assert.is(easier.heardSamples.length, 1);
+
+  const never = hearing([['on', 0.6]], {});
+  await never.whisper.transcribe(second, english);
+  assert.is(never.heardSamples.length, 1, 'unless the card says so');
+});
+
+whisper('times of what was heard at another speed are those of the sound', async () => {
+  const one = tokenizer.encode(' hello');
+  let fed: readonly number[] = [];
+  const opened = open(
+    {
+      score: (history) =>
+        fed.length === 1
+          ? saying([at(0), ...one, at(0.2)], 0.7)(history)
+          : saying([at(0.2), ...one, at(0.8)], 0.98)(history),
+    },
+    { defaults: { otherSpeeds: [0.5], doubtBelowLogProb: 0 } },
+  );
+  fed = opened.encoder.fedSamples;
+  const heard = await opened.whisper.transcribe(second, { ...english, timestamps: true });
+  assert.equal(
+    heard.pieces.map(({ text, startMs, endMs }) => ({ text, startMs, endMs })),
+    [{ text: 'hello', startMs: 100, endMs: 400 }],
+  );
+});
+
+whisper('a sound that would be too long at another speed is not heard at it', async () => {
+  const long = hearing(
+    [
+      ['on', 0.6],
+      ['off', 0.7],
+    ],
+    { defaults: { otherSpeeds: [0.5, 2] } },
+  );
+  assert.is((await long.whisper.transcribe(new Float32Array(300_000), english)).text, 'off');
+  assert.equal(long.heardSamples, [300_160, 150_080]);
+});
+
+whisper('silence is not heard again', async () => {
+  const { whisper: subject, encoder } = open(
+    { score: saying(tokenizer.encode(' you'), 0.3), noSpeechProb: () => 0.9 },
+    { defaults: { otherSpeeds: [0.8], temperatures: [0] } },
+  );
+  assert.is((await subject.transcribe(second, english)).rejected, 'no-speech');
+  assert.is(encoder.fedSamples.length, 1);
+});
+
 whisper('graphs of another contract, and files of different models, are refused', () => {
   const faultOf = (parts: Partial<WhisperParts>): Fault => {
     try {
