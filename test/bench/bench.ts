@@ -17,8 +17,22 @@ import { measureLiving, measureStarts } from './living.ts';
 import { renderReport } from './report.ts';
 import { goals, isMet, type Results, type ThreadResults } from './results.ts';
 
+const usage = `npm run bench [-- OPTIONS]: every figure that was promised, measured on this machine, written to docs/bench
+
+  --rounds 20       utterances that are timed
+  --starts 10       starts of the daemon
+  --idle-s 20       seconds of silence that the detector is watched for
+  --threads 1,2     of the recognizer
+  --out docs/bench  folder for report, picture and figures
+  --render FILE     page and picture again, of what was measured (docs/bench/….json)
+
+It takes some minutes. Close what else runs: figures of a busy machine are long.
+example: npm run bench -- --threads 4 --out /tmp/bench
+`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '20' },
     starts: { type: 'string', default: '10' },
     'idle-s': { type: 'string', default: '20' },
@@ -27,6 +41,11 @@ const { values } = parseArgs({
     render: { type: 'string' },
   },
 });
+
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const loads: number[] = [];

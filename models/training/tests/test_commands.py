@@ -37,6 +37,15 @@ def test_an_unknown_command_is_refused_with_those_there_are(capsys):
     assert "invalid choice: 'trian'" in said and "synthesise" in said
 
 
+def test_an_interrupted_command_says_so_and_nothing_else(capsys, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.text.command.run", interrupted)
+    assert main(["text"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_sentences_of_either_grammar_are_printed(capsys):
     printed = {}
     for grammar in ("home", "commands"):

@@ -37,7 +37,7 @@ COMMANDS = {
 
 
 def main(argv: list[str]) -> int:
-    """Runs the command named in `argv`; returns the exit status, 2 on a TrainingFault."""
+    """Runs the command named in `argv`; returns the exit status, 2 on a TrainingFault, 130 where interrupted."""
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
         prog="python -m training",
@@ -61,6 +61,9 @@ def main(argv: list[str]) -> int:
     except TrainingFault as fault:
         print(fault, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -64,10 +64,7 @@ def run(args: argparse.Namespace) -> int:
         check_built()
     missing: list[str] = []
     if args.standard is not None:
-        try:
-            folders, missing = make_standard(args.standard, note)
-        except KeyboardInterrupt:
-            return 130
+        folders, missing = make_standard(args.standard, note)
         if twice := sorted(folders.keys() & corpora.keys()):
             remedy = "name it otherwise: --corpus NAME=FOLDER"
             raise TrainingFault("CORPUS_TWICE", "other names than those of --standard", twice[0], remedy)
