@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
+import torch
 from test_losses import EMBEDDED
 
-from training.augment import Augmenter
-from training.batches import POSITION_SAMPLES, Batches, Batching
+from training.augment import Augmenter, augmented_mel
+from training.batches import POSITION_SAMPLES, ROWS_STEP, Batches, Batching
 from training.corpus import Utterance
 from training.tokens import Tokenizer
 
@@ -46,6 +48,20 @@ def test_batches_keep_to_their_size_and_name_where_speech_is():
             assert 0 <= start_s <= end_s <= width / 16000 + 4
             assert (end_s > start_s) == (text != "")
     assert 0.1 < empties / seen < 0.3
+
+
+def test_batches_come_in_few_shapes_and_none_is_a_scrap():
+    """Code for products is made for each shape anew, and one process waits for another with more to do."""
+    how = Batching(frames=3000, empty=0.0, joined=0.0, long_pad=0.0, pool=60)
+    made = [batch.samples.shape for _, batch in zip(range(40), batches(how))]
+    assert all(rows % ROWS_STEP == 0 or rows < ROWS_STEP for rows, _ in made)
+    assert max(rows for rows, _ in made) > ROWS_STEP
+    assert min(rows * width / 160 for rows, width in made) > 3000 / 4
+    random = np.random.default_rng(1)
+    for rows, width in made[:5]:
+        mel = augmented_mel(torch.zeros(rows, width), 80, 0.7, random)
+        assert mel.masked.shape == mel.unmasked.shape and mel.masked.shape[2] % 16 == 0
+        assert mel.masked.shape[2] == pytest.approx(mel.stretched * width / 160)
 
 
 def test_joined_utterances_have_both_texts_and_fit_the_window():

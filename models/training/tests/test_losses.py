@@ -33,6 +33,15 @@ def test_the_decoder_guesses_the_text_the_end_and_whether_there_is_speech(tokeni
     assert targets.tolist() == [[2, IGNORED, IGNORED, 10, 11, 0], [5, IGNORED, IGNORED, 0, IGNORED, IGNORED]]
 
 
+def test_texts_may_be_filled_up_to_a_multiple(tokenizer):
+    inputs, targets = decoder_texts([[10, 11], []], tokenizer, 4)
+    assert inputs.shape == targets.shape == (2, 8)
+    shorter, counted = decoder_texts([[10, 11], []], tokenizer)
+    assert torch.equal(inputs[:, :6], shorter) and torch.equal(targets[:, :6], counted)
+    assert (targets[:, 6:] == IGNORED).all()
+    assert decoder_texts([[10] * 4], tokenizer, 4)[0].shape == (1, 8)
+
+
 def test_only_text_tokens_are_dropped(tokenizer):
     inputs = torch.full((200, 14), 500)
     inputs[:, :4] = torch.tensor([1, 2, 3, 4])
