@@ -41,8 +41,6 @@ from training.update import clipped_step, mixed_precision, optimisers_for, set_r
 
 #: Texts of a batch are as long as a multiple of this many tokens, so that few shapes come up (see training/batches.py).
 TEXT_STEP = 4
-#: How many products the CPU's library keeps the code of: thousands of shapes come up, and it keeps 1024 by itself.
-_KEPT_PRODUCTS = "16384"
 
 
 class Student(nn.Module):
@@ -327,7 +325,6 @@ class Trainer:
 def _process(
     rank: int, recipe: Recipe, start: Path, corpora: list[Path], out: Path, log_every: int, port: int
 ) -> None:
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_PRODUCTS)
     if recipe.processes > 1:
         os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = "127.0.0.1", str(port)
         dist.init_process_group("gloo", rank=rank, world_size=recipe.processes)
