@@ -82,7 +82,7 @@ const argv = await yargs(process.argv.slice(2))
   })
   .option('render', { type: 'string', describe: 'write the page again of this JSON file, measuring nothing' })
   .example('$0 --recordings people', 'the usual, and recordings of people labelled in people/labels.json')
-  .example('$0 --render docs/bench/word-errors-2026-11-22.json', 'the page again, of what was measured')
+  .example('$0 --render docs/bench/word-errors-2026-11-23.json', 'the page again, of what was measured')
   .strict()
   .parse();
 

@@ -20,7 +20,7 @@ architecture('the embedded model is described from its files', () => {
   assert.equal(shape, {
     melBins: 80,
     modelWidth: 192,
-    encoderLayers: 4,
+    encoderLayers: 6,
     decoderLayers: 2,
     decoderHeads: 3,
     headWidth: 64,
