@@ -53,7 +53,7 @@ command('from a hub to a removed model', async () => {
     assert.match(again.out, /is installed already, and whole/);
 
     const listed = await run({ action: 'list', store });
-    assert.match(listed.out, /^installed\n {2}embedded +English +3\.6 M +15 MB +ships with harkd\n/);
+    assert.match(listed.out, /^installed\n {2}embedded +English +4\.5 M +18 MB +ships with harkd\n/);
     assert.match(
       listed.out,
       new RegExp(`\n {2}${name} +99 languages .*${repository} at ${commit.slice(0, 8)}, added 20`),
