@@ -83,6 +83,33 @@ test('beam search and key terms hear more of a recording full of noise', async (
   assert.ok(expected > likeliest, `${expected} with the word expected, ${likeliest} without`);
 });
 
+test('what is doubted is heard again, unless that is turned off', async ({ folder }) => {
+  const files = [1, 2, 3, 4].map((seed) => {
+    const file = path.join(folder, `${seed}.wav`);
+    writeFileSync(file, noisy(path.join(demoDir, 'volume.wav'), 3500, seed));
+    return file;
+  });
+  const certainties = async (hearAgain: string): Promise<number[]> => {
+    const environment = { CACHE_DIRECTORY: folder, HARKD_HEAR_AGAIN: hearAgain };
+    const { code, stdout, stderr } = await harkd(['transcribe', '--json', '--no-vad', ...files], environment);
+    assert.is(code, 0, stderr);
+    const results = stdout.trim().split('\n');
+    return results.map((line) => {
+      const { segments } = JSON.parse(line) as { segments: { avgLogProb: number }[] };
+      return segments[0]?.avgLogProb ?? -10;
+    });
+  };
+  const [once, again] = [await certainties('false'), await certainties('true')];
+  assert.ok(
+    again.every((certainty, index) => certainty >= (once[index] as number)),
+    'never less sure',
+  );
+  assert.ok(
+    again.some((certainty, index) => certainty > (once[index] as number) + 0.01),
+    `${once} once, ${again} again`,
+  );
+});
+
 test('options that cannot be are named', async ({ folder }) => {
   for (const [option, value, key] of [
     ['--beam-size', '0', 'beamSize'],
