@@ -106,8 +106,9 @@ def test_multiply_adds_are_those_of_the_matrices():
     # one second: 100 frames, 50 positions
     stem = 100 * 192 * 80 * 3 + 50 * 192 * 192 * 3
     layer = 50 * (4 * 192 * 192 + 2 * 192 * shape.encoder_ffn_dim) + 2 * 50 * 50 * 192
-    assert encoder_multiply_adds(shape, 1.0) == stem + 4 * layer
-    assert encoder_multiply_adds(shape, 1.0, attention_window=10) == stem + 4 * (layer - 2 * 50 * 40 * 192)
+    assert encoder_multiply_adds(shape, 1.0) == stem + shape.encoder_layers * layer
+    windowed = stem + shape.encoder_layers * (layer - 2 * 50 * 40 * 192)
+    assert encoder_multiply_adds(shape, 1.0, attention_window=10) == windowed
     one, two = (decoder_multiply_adds(shape, 1.0, tokens) for tokens in (1, 2))
     own = 2 * (6 * 192 * 192 + 2 * 192 * shape.decoder_ffn_dim + 2 * 192 * 52) + 192 * 1000
     assert two - one == own

@@ -12,7 +12,7 @@ from training.evaluation.harkd import formats_in, render_formats, score_formats
 
 REPO = Path(__file__).parents[3]
 EMBEDDED = REPO / "models" / "embedded"
-REPORT = REPO / "docs" / "bench" / "word-errors-2026-11-22.json"
+REPORT = REPO / "docs" / "bench" / "word-errors-2026-11-23.json"
 
 
 def test_the_formats_of_a_report_of_harkd():

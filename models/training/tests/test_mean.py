@@ -40,9 +40,10 @@ def test_layers_that_the_first_has_not_yet_come_in_by_the_share():
 
 def test_other_shapes_and_shares_are_refused():
     model = load_checkpoint(EMBEDDED)
-    with pytest.raises(TrainingFault, match="USAGE_INVALID.*encoder_layers=4"):
-        between(deepen(model, 6), model, 0.5)
-    other = deepen(load_checkpoint(EMBEDDED), 6)
+    layers = model.shape.encoder_layers
+    with pytest.raises(TrainingFault, match=f"USAGE_INVALID.*encoder_layers={layers},"):
+        between(deepen(model, layers + 2), model, 0.5)
+    other = deepen(load_checkpoint(EMBEDDED), layers + 2)
     other.shape = replace(other.shape, decoder_layers=1)
     with pytest.raises(TrainingFault, match="USAGE_INVALID.*decoder_layers=1"):
         between(model, other, 0.5)

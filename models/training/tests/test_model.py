@@ -44,12 +44,12 @@ def test_a_window_as_wide_as_the_sound_hides_nothing():
 
 def test_deeper_is_the_same_function_until_it_is_trained(model):
     mel = torch.randn(2, 80, 200)
-    deeper = deepen(model, 6).eval()
-    assert len(deeper.model.encoder.layers) == 6
+    deeper = deepen(model, model.shape.encoder_layers + 2).eval()
+    assert len(deeper.model.encoder.layers) == model.shape.encoder_layers + 2
     with torch.inference_mode():
         assert torch.equal(deeper.encode(mel), model.encode(mel))
     deeper.encode(mel).sum().backward()
-    assert deeper.model.encoder.layers[5].fc2.weight.grad.abs().sum() > 0
+    assert deeper.model.encoder.layers[-1].fc2.weight.grad.abs().sum() > 0
 
 
 def test_a_saved_checkpoint_is_the_same_model(model, tmp_path):
@@ -64,8 +64,8 @@ def test_a_saved_checkpoint_is_the_same_model(model, tmp_path):
 def test_a_missing_tensor_is_named(model, tmp_path):
     save_checkpoint(tmp_path, model, EMBEDDED)
     config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"encoder_layers": 5}))
-    with pytest.raises(TrainingFault, match="model.encoder.layers.4.*none"):
+    (tmp_path / "config.json").write_text(json.dumps(config | {"encoder_layers": 7}))
+    with pytest.raises(TrainingFault, match="model.encoder.layers.6.*none"):
         load_checkpoint(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(TrainingFault, match="CHECKPOINT_INVALID"):

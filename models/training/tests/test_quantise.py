@@ -5,6 +5,7 @@ import pytest
 import torch
 from compiled import EMBEDDED, heard_by_harkd, logits_of
 
+from training.distil import select
 from training.errors import TrainingFault
 from training.model import load_checkpoint, save_checkpoint
 from training.quantise import (
@@ -20,8 +21,8 @@ from training.quantise import (
 )
 
 
-def embedded(weights=None):
-    model = load_checkpoint(EMBEDDED).eval()
+def embedded(weights=None, folder=EMBEDDED):
+    model = load_checkpoint(folder).eval()
     if weights is not None:
         imitate(model, weights, 4)
     return model
@@ -170,8 +171,12 @@ def test_parameters_stay_what_and_where_they_were(tmp_path):
 
 @pytest.fixture(scope="module", params=["int8", "int4"])
 def compared(request, tmp_path_factory):
+    """A student of three layers: a rounding that is tipped tips others in every layer after it."""
     weights = request.param
-    return weights, heard_by_harkd(tmp_path_factory.mktemp(weights), EMBEDDED, weights)
+    folder = tmp_path_factory.mktemp(weights)
+    save_checkpoint(folder / "shallow", select(load_checkpoint(EMBEDDED), [0, 1], [0]), EMBEDDED)
+    (folder / "heard").mkdir()
+    return weights, folder / "shallow", heard_by_harkd(folder / "heard", folder / "shallow", weights)
 
 
 def root_mean_square(differences):
@@ -180,8 +185,8 @@ def root_mean_square(differences):
 
 @torch.inference_mode()
 def test_the_encoder_rounds_as_the_compiled_one(compared):
-    weights, cases = compared
-    imitating, plain = embedded(weights), embedded()
+    weights, folder, cases = compared
+    imitating, plain = embedded(weights, folder), embedded(None, folder)
     rounded = [imitating.encode(case.log_mel) - case.hidden for case in cases]
     unrounded = [plain.encode(case.log_mel) - case.hidden for case in cases]
     # Sums in another order differ in the seventh digit, which now and then tips one rounding, and that others:
@@ -194,8 +199,8 @@ def test_the_encoder_rounds_as_the_compiled_one(compared):
 
 @torch.inference_mode()
 def test_the_decoder_rounds_as_the_compiled_one(compared):
-    weights, cases = compared
-    imitating, plain = embedded(weights), embedded()
+    weights, folder, cases = compared
+    imitating, plain = embedded(weights, folder), embedded(None, folder)
     rounded = [logits_of(imitating, case.tokens, case.hidden) - case.logits for case in cases]
     unrounded = [logits_of(plain, case.tokens, case.hidden) - case.logits for case in cases]
     # a rounding that is tipped stays in the cache, and the rows after it differ, too
