@@ -25,7 +25,7 @@ export type DecodingDefaults = {
   readonly beamSize: number;
   /** What each token of a key term is worth, as a natural logarithm. */
   readonly keyTermBonus: number;
-  /** Speeds at which a doubtful sound is heard again, and the likeliest text taken: another speaker, to the model. */
+  /** Speeds at which a sound is heard again while it is doubtful, and the likeliest text taken: other speakers, to the model. */
   readonly otherSpeeds: readonly number[];
   /** A sound whose text has a lower average is doubtful. */
   readonly doubtBelowLogProb: number;

@@ -115,7 +115,9 @@ export function openWhisper(parts: WhisperParts): Whisper {
     for (const speed of defaults.otherSpeeds) {
       const other = atSpeed(samples, speed);
       if (other.length > maxSamples) continue;
-      all.push(slowedBy(speed, await hear(other, { ...asked, language: first.language })));
+      const heard = slowedBy(speed, await hear(other, { ...asked, language: first.language }));
+      all.push(heard);
+      if (!isDoubtful(heard, defaults)) break;
     }
     return likeliestOf(all);
   };

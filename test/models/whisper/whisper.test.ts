@@ -419,6 +419,16 @@ whisper('a doubtful sound is heard again at other speeds, and the likeliest text
   assert.equal(doubted.heardSamples, [16_000, 20_160, 12_800], '1 s, 1.25 s filled up, 0.8 s');
   assert.ok(Math.abs(heard.avgLogProb - Math.log(0.7)) < 1e-4);
 
+  const settled = hearing(
+    [
+      ['on', 0.6],
+      ['off', 0.9],
+    ],
+    { defaults },
+  );
+  assert.is((await settled.whisper.transcribe(second, english)).text, 'off');
+  assert.is(settled.heardSamples.length, 2, 'sure the second time');
+
   const kept = hearing(
     [
       ['on', 0.7],
