@@ -83,6 +83,17 @@ def test_a_corpus_of_one_voice_goes_on_with_it_alone(tmp_path: Path) -> None:
     assert "USAGE_INVALID" in wrong and "flite:rms" in wrong and process.returncode == 2
 
 
+def test_an_accent_is_given_to_voices_that_take_one(tmp_path: Path) -> None:
+    options = ("--utterances", "4", "--seed", "5", "--shard", "4", "--accent", "en-gb-x-rp")
+    said = run(tmp_path / "all", *options)
+    assert "flite:slt" in said and "espeak-ng" not in said and "don_diphone" not in said
+    voices = {u.voice.split("@")[0] for u in Corpus(tmp_path / "all").utterances}
+    assert all(v.endswith("/en-gb-x-rp") for v in voices)
+    process = start(tmp_path / "no", *options, "--voices", "flite:slt,festival:don_diphone")
+    _, wrong = process.communicate(timeout=300)
+    assert "USAGE_INVALID" in wrong and "don_diphone" in wrong and process.returncode == 2
+
+
 def test_a_corpus_of_commands_goes_on_as_one_of_commands_only(tmp_path: Path) -> None:
     options = ("--utterances", "3", "--roles", "train", "--seed", "4", "--shard", "3")
     run(tmp_path / "commands", *options, "--grammar", "commands")

@@ -38,6 +38,8 @@ class Job:
     grammar: str = "home"
     #: only these, as engine:voice; none named: all of the roles
     voices: tuple[str, ...] = ()
+    #: of espeak-ng, for voices that take one
+    accent: str = ""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +59,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--grammar", choices=tuple(GRAMMARS), default=Job.grammar, help="of the sentences (default home)"
+    )
+    parser.add_argument(
+        "--accent",
+        default=Job.accent,
+        help="only voices of flite and festival, with the words of this accent of espeak-ng, such as en-gb",
     )
     parser.add_argument("--workers", type=int, default=Job.workers, help="processes, one core each")
     parser.add_argument("--shard", type=int, default=Job.shard, help="utterances in a shard")
@@ -84,8 +91,11 @@ def make_corpus(job: Job) -> bool:
     roles = sorted(set(job.roles))
     # Ending by SIGTERM is then like Ctrl-C: temporary folders are removed on the way out.
     signal.signal(signal.SIGTERM, _interrupt)
-    print("\n".join(voices_text(roles, job.voices)), flush=True)
-    settings = synthesise.settings_for(job.seed, job.split, roles, job.shard, job.grammar, job.voices)
+    settings = synthesise.settings_for(
+        job.seed, job.split, roles, job.shard, job.grammar, job.voices, job.accent
+    )
+    only = settings.voices if job.accent else job.voices
+    print("\n".join(voices_text(roles, only)), flush=True)
     todo = synthesise.prepare(job.out, settings, job.utterances)
     there = -(-job.utterances // job.shard) - len(todo)
     print(f"{job.out}: {there} shards there, {len(todo)} to make", flush=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from training.errors import TrainingFault
+from training.speech.accent import lexicon
 from training.speech.style import Style, spoken_text
 from training.speech.voices import (
     ESPEAK_ACCENTS,
@@ -38,12 +39,16 @@ ESPEAK_VARIANT_FOLDERS = ("/usr/lib/*/espeak-ng-data/voices/!v", "/usr/share/esp
 
 @dataclass(frozen=True)
 class Request:
-    """A sentence to be spoken by `voice`; `speaker` is the voice's name for the engine, such as en-us+f2."""
+    """A sentence to be spoken by `voice`; `speaker` is the voice's name for the engine, such as en-us+f2.
+
+    `accent`: of espeak-ng, such as en-gb, whose pronunciations another engine's voice shall have (takes_accent).
+    """
 
     text: str
     voice: Voice
     speaker: str
     style: Style
+    accent: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,13 @@ def _flite(request: Request, out: str) -> tuple[list[str], str | None]:
     settings = {"duration_stretch": 1 / style.engine_rate, "f0_shift": 1.06**style.pitch}
     pairs = [x for k, v in settings.items() for x in ("--setf", f"{k}={v:.3f}")]
     text = spoken_text(request.text, style)
-    return ["flite", "-voice", request.speaker, *pairs, "-t", text, "-o", out], None
+    words: list[str] = []
+    if request.accent:
+        file = Path(out).with_suffix(".lex")
+        entries = lexicon(request.text, request.accent)
+        file.write_text("".join(f"{word} : {' '.join(phones)}\n" for word, phones in entries.items()))
+        words = ["-add_lex", str(file)]
+    return ["flite", "-voice", request.speaker, *words, *pairs, "-t", text, "-o", out], None
 
 
 def _rhvoice_pitch_and_rate(style: Style) -> tuple[int, int]:
@@ -303,6 +314,10 @@ def _festival(requests: Sequence[Request], folder: Path) -> list[Path | Failure]
     for request, out in zip(requests, outs, strict=True):
         style = request.style
         lines.append(f"(spoken_with {1.06**style.pitch:.4f} {style.engine_rate:.4f})")
+        if request.accent:
+            for word, phones in lexicon(request.text, request.accent).items():
+                syllables = f"(lex.syllabify.phstress '({' '.join(phones)}))"
+                lines.append(f'(lex.add.entry (list "{word}" nil {syllables}))')
         text = spoken_text(request.text, style).replace("\\", "").replace('"', "")
         lines.append(f'(utt.save.wave (utt.synth (Utterance Text "{text}")) "{out}" \'riff)')
     script = folder / "speak.scm"

@@ -32,9 +32,13 @@ class Plan:
 
 
 def plans(
-    sentences: Callable[[int, str], Iterator[Sentence]], voices: Sequence[Voice], seed: int, split: str
+    sentences: Callable[[int, str], Iterator[Sentence]],
+    voices: Sequence[Voice],
+    seed: int,
+    split: str,
+    accent: str = "",
 ) -> Iterator[Plan]:
-    """Endless plans; `sentences(seed, split)` is training.text.sentences."""
+    """Endless plans; `sentences(seed, split)` is training.text.sentences, `accent` that of every request."""
     rng = Random(f"speech {seed} {split}")
     weights = [v.weight for v in voices]
     said: set[str] = set()
@@ -47,4 +51,4 @@ def plans(
         speaker = speaker_of(voice, rng)
         # Voices kept for evaluation are heard as they are: a changed speaker would be nobody's voice.
         style = draw_style(rng, sentence.text.count(" ") + 1, change_speaker=voice.role == "train")
-        yield Plan(Request(sentence.text, voice, speaker, style), sentence.kind)
+        yield Plan(Request(sentence.text, voice, speaker, style, accent), sentence.kind)

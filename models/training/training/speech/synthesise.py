@@ -15,6 +15,7 @@ import numpy as np
 
 from training.corpus import SAMPLE_RATE_HZ, read_shard
 from training.errors import TrainingFault
+from training.speech.accent import takes_accent
 from training.speech.engines import Failure, speak, voices_for
 from training.speech.plan import Plan, plans
 from training.speech.sound import level, read_wave, resample, trim
@@ -39,6 +40,7 @@ class Settings:
     voices: tuple[str, ...]
     # Corpora made before there was a second one do not say.
     grammar: str = "home"
+    accent: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,11 @@ def finish(spoken: Path, plan: Plan) -> np.ndarray | Failure:
 
 
 def voice_name(plan: Plan) -> str:
-    """As recorded in the corpus, such as flite:slt@1.07."""
-    factor = plan.request.style.speaker_factor
-    return f"{plan.request.voice.engine}:{plan.request.speaker}" + ("" if factor == 1 else f"@{factor:.2f}")
+    """As recorded in the corpus, such as flite:slt@1.07 or flite:slt/en-gb."""
+    request = plan.request
+    factor = request.style.speaker_factor
+    accent = f"/{request.accent}" if request.accent else ""
+    return f"{request.voice.engine}:{request.speaker}{accent}" + ("" if factor == 1 else f"@{factor:.2f}")
 
 
 def _write(folder: Path, index: int, spoken: Sequence[tuple[Plan, np.ndarray]]) -> None:
@@ -257,13 +261,29 @@ def settings_for(
     shard_utterances: int,
     grammar: str = "home",
     only: Sequence[str] = (),
+    accent: str = "",
 ) -> Settings:
-    """The settings with the voices of this machine, or with `only` some of them. Raises what `voices_for` raises."""
+    """The settings with the voices of this machine, or with `only` some of them; with an accent, those that take one.
+
+    Raises what `voices_for` raises, and USAGE_INVALID for a voice of `only` that takes no accent.
+    """
     present, _ = voices_for(roles, only)
-    return Settings(seed, split, tuple(roles), shard_utterances, tuple(v.key for v in present), grammar)
+    if accent:
+        unable = [v.key for v in present if not takes_accent(v)]
+        if only and unable:
+            raise TrainingFault(
+                "USAGE_INVALID",
+                "voices that can be given an accent: of flite, and of festival but for don_diphone",
+                ", ".join(unable),
+                "leave them out of --voices, or leave out --accent",
+            )
+        present = [v for v in present if takes_accent(v)]
+    return Settings(
+        seed, split, tuple(roles), shard_utterances, tuple(v.key for v in present), grammar, accent
+    )
 
 
 def planned(settings: Settings, sentences: Callable) -> Iterator[Plan]:
     """The plans of a corpus with these settings."""
     present, _ = voices_for(settings.roles, settings.voices)
-    return plans(sentences, present, settings.seed, settings.split)
+    return plans(sentences, present, settings.seed, settings.split, settings.accent)
