@@ -11,6 +11,7 @@ from household import RATE_HZ, Household, rms, tone
 from test_features import GOLDEN
 
 from training.augment import Augmenter, Effect, Table, mel_stretch_factor, spec_augment, stretch_mel
+from training.augment.table import DEFAULT_TABLE
 from training.augment.talkers import FEWEST_TALKERS, babble, talkers, television
 from training.features import log_mel
 
@@ -70,6 +71,13 @@ def test_noise_covers_the_whole_clip(household: Household) -> None:
         start, end = int(out.speech_start_s * RATE_HZ), int(out.speech_end_s * RATE_HZ)
         for edge in (out.samples[:start], out.samples[end:]):
             assert len(edge) < 800 or rms(edge) > 0
+
+
+def test_noise_as_loud_as_the_words_is_heard_at_the_strength_of_trainings() -> None:
+    rng = np.random.default_rng(7)
+    heard_db = [DEFAULT_TABLE.noise_snr_db.amount(0.8, rng) for _ in range(1000)]
+    assert min(heard_db) < 2 and max(heard_db) > 30
+    assert np.mean(np.array(heard_db) < 8) > 0.15
 
 
 def test_levels_and_strength(augmenter: Augmenter, household: Household) -> None:
