@@ -20,6 +20,7 @@ from training.evaluation.page import render
 from training.evaluation.recogniser import Recogniser
 from training.evaluation.recordings import read_recordings
 from training.evaluation.scores import Trial
+from training.evaluation.shipped import Shipped, measure_shipped, render_shipped
 from training.evaluation.standard import make_standard
 
 HELP = """Counts word errors of model folders on corpora (clean, in noise, in rooms, at other tempi),
@@ -45,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--standard", type=Path, metavar="FOLDER", help=standard)
     parser.add_argument("--recordings", type=Path, help="folder with words.json: {file.wav: [words]}")
     parser.add_argument("--out", type=Path, required=True, help="report.json; report.md comes beside it")
-    harkd = "also through harkd's own graphs in fp32, int8 and int4 (needs npm run build)"
+    harkd = "also as harkd ships, and its graphs in fp32, int8 and int4 (needs npm run build)"
     parser.add_argument("--harkd", action="store_true", help=harkd)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="less of everything: half a minute")
@@ -88,6 +89,18 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         page += "\n" + "\n".join(["## Missing", "", *(f"- {line}" for line in missing)]) + "\n"
     if args.harkd and corpora:
+        shipped: dict[str, Shipped] = {}
+        published: dict[str, list[Trial]] = {}
+        for name, recogniser in recognisers.items():
+
+            def note_shipped(line: str, name: str = name) -> None:
+                note(f"{name}: as harkd ships: {line}")
+
+            shipped[name], published[name] = measure_shipped(
+                recogniser.folder, corpora, recordings, extent, args.seed, note_shipped
+            )
+        written["shipped"] = {name: asdict(one) for name, one in shipped.items()}
+        page += "\n" + render_shipped(shipped, differences(published))
         # the last corpus: those of voices that were not heard in training come last
         corpus_name, corpus = list(corpora.items())[-1]
         count = 24 if args.quick else 150

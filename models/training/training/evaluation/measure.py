@@ -66,6 +66,11 @@ class ConditionScore:
     every: Score
     by_corpus: list[Score]
 
+    @classmethod
+    def of(cls, condition: Condition, trials: list[Trial]) -> ConditionScore:
+        by_corpus = scores_by(trials, lambda trial: trial.corpus)
+        return cls(condition.kind, condition.name, score_of(condition.name, trials), by_corpus)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -108,7 +113,7 @@ def hear_all(
     """Trials of utterances (each with the name of its corpus) in a condition."""
     sounds = [condition.of(one.samples(), seed, at) for at, (_, one) in enumerate(said)]
     return [
-        trial_of(name, utterance, heard, recogniser)
+        trial_of(name, utterance, heard.text, recogniser.published(heard))
         for (name, utterance), heard in zip(
             said, recogniser.hear(sounds, telling(note, len(sounds))), strict=True
         )
@@ -183,9 +188,7 @@ def measure(
             else:
                 note(f"{condition.kind}: {condition.name}")
                 heard = hear_all(recogniser, said, condition, seed, note)
-            corpus_scores = scores_by(heard, lambda trial: trial.corpus)
-            whole = score_of(condition.name, heard)
-            in_conditions.append(ConditionScore(condition.kind, condition.name, whole, corpus_scores))
+            in_conditions.append(ConditionScore.of(condition, heard))
     note(f"{extent.minutes_of_nothing:.0f} minutes without words")
     nothing = count_inventions(recogniser, extent.minutes_of_nothing, speech, seed)
     if recordings:

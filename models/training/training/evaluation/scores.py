@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.corpus import Utterance
-from training.decode import Hypothesis
 from training.evaluation.interval import Rate, rate_of
-from training.evaluation.recogniser import Recogniser
 from training.evaluation.word_errors import WordErrors, count_errors, total, words_in
 
 #: Of a voice with fewer utterances a rate says nothing.
@@ -34,13 +32,12 @@ class Trial:
         return count_errors(self.said, self.heard)
 
 
-def trial_of(corpus: str, utterance: Utterance, heard: Hypothesis, recogniser: Recogniser) -> Trial:
+def trial_of(corpus: str, utterance: Utterance, heard: str, published: str) -> Trial:
     # a voice resampled into others (@factor) is one voice, and espeak-ng's speakers of an accent are one
     voice = utterance.voice.partition("@")[0]
     if utterance.engine == "espeak-ng":
         voice = voice.partition("+")[0]
-    published = recogniser.published(heard)
-    return Trial(corpus, utterance.engine, voice, utterance.text, heard.text, published)
+    return Trial(corpus, utterance.engine, voice, utterance.text, heard, published)
 
 
 @dataclass(frozen=True)
