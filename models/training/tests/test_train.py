@@ -11,7 +11,7 @@ from golden_corpus import write_golden_corpus
 from training.corpora import Corpora, read_words
 from training.errors import TrainingFault
 from training.model import load_checkpoint
-from training.recipe import Progress, learning_rate
+from training.recipe import Progress, Recipe, learning_rate, strength_at
 from training.train import Trainer, train
 
 
@@ -40,6 +40,12 @@ def test_the_rate_warms_up_and_falls_to_the_last(recipe):
     assert learning_rate(recipe, 9, 0.0) == pytest.approx(1e-3)
     assert learning_rate(recipe, 100, 0.5) == pytest.approx((1e-3 + 1e-5) / 2)
     assert learning_rate(recipe, 100, 1.0) == pytest.approx(1e-5)
+
+
+def test_the_augmentation_grows_to_its_strength():
+    eased = Recipe(strength=0.5, strength_easing=0.4)
+    assert [strength_at(eased, share) for share in (0, 0.2, 0.4, 1)] == pytest.approx([0.1, 0.3, 0.5, 0.5])
+    assert strength_at(Recipe(strength=0.5, strength_easing=0), 0) == 0.5
 
 
 def test_whichever_is_over_first_ends_it(recipe):

@@ -36,8 +36,10 @@ class Recipe:
     guidance_weight: float = 0.2
     #: share of tokens hidden from the decoder, until 60 % of the training, then fading
     token_dropout: float = 0.12
-    #: of the augmentation, reached after half of the training
+    #: of the augmentation, and the share of the training in which it grows to that from a fifth; 0 where the start
+    #: has learnt with it already
     strength: float = 1.0
+    strength_easing: float = 0.5
     #: steps in which the head for phones, which starts from nothing, learns without moving the encoder
     phone_head_steps: int = 0
     #: kinds of sentences that are left out of the corpora, with commas between
@@ -85,3 +87,9 @@ def learning_rate(recipe: Recipe, step: int, share: float) -> float:
     return warm * (
         recipe.final_learning_rate + (recipe.peak_learning_rate - recipe.final_learning_rate) * cosine
     )
+
+
+def strength_at(recipe: Recipe, share: float) -> float:
+    """Of the augmentation, at a share of the training."""
+    eased = 1.0 if share >= recipe.strength_easing else share / recipe.strength_easing
+    return recipe.strength * (0.2 + 0.8 * eased)

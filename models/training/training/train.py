@@ -34,7 +34,7 @@ from training.losses import (
 from training.model import Whisper, check_window, deepen, load_checkpoint, save_checkpoint
 from training.phones import PHONES, Pronunciations
 from training.quantise import check_format, imitate
-from training.recipe import Progress, Recipe, learning_rate
+from training.recipe import Progress, Recipe, learning_rate, strength_at
 from training.text import vocabulary
 from training.tokens import Tokenizer
 from training.update import clipped_step, mixed_precision, optimisers_for, set_rate
@@ -179,9 +179,6 @@ class Trainer:
                 copy.copy_(means[id(weight)])
         return whisper.eval()
 
-    def _strength(self, share: float) -> float:
-        return self.recipe.strength * min(1.0, 0.2 + 1.6 * share)
-
     def losses(self, batch: Batch, share: float) -> dict[str, Tensor]:
         """The parts of the loss for a batch, at a share of the training, and `total`: their weighted sum."""
         recipe = self.recipe
@@ -209,7 +206,7 @@ class Trainer:
         """Augments the spectrograms, hides tokens, and asks the student and its teacher."""
         recipe, tokenizer, whisper = self.recipe, self.tokenizer, self.student.whisper
         bins = whisper.shape.num_mel_bins
-        mel = augmented_mel(batch.samples, bins, self._strength(share), self._numpy_random)
+        mel = augmented_mel(batch.samples, bins, strength_at(recipe, share), self._numpy_random)
         ids = [tokenizer.encode(text) for text in batch.texts]
         positions = whisper.shape.max_target_positions
         inputs, targets = decoder_texts(ids, tokenizer, TEXT_STEP if positions % TEXT_STEP == 0 else 1)
@@ -278,7 +275,7 @@ class Trainer:
         logged = self.progress.presentations
         share = self.progress.share(self.recipe)
         snapshots = int(share * self.recipe.snapshots)
-        batches = self._batches.forever(lambda: self._strength(share))
+        batches = self._batches.forever(lambda: strength_at(self.recipe, share))
         self.student.train()
         while (share := self._shared_share()) < 1:
             for name, value in self.step(next(batches), share).items():
