@@ -39,7 +39,7 @@ export async function openRecognition(setup: RecognizerSetup): Promise<OpenedRec
     defaults: {
       ...card?.decoding,
       ...(setup.beamSize === undefined ? {} : { beamSize: setup.beamSize }),
-      ...(setup.hearAgain === false ? { otherSpeeds: [] } : {}),
+      ...(setup.hearAgain === false ? { hearDenoised: false, otherSpeeds: [] } : {}),
     },
   });
   const named = setup.language === undefined ? [] : [setup.language];

@@ -25,6 +25,8 @@ export type DecodingDefaults = {
   readonly beamSize: number;
   /** What each token of a key term is worth, as a natural logarithm. */
   readonly keyTermBonus: number;
+  /** Whether a doubtful sound is heard again with its steady noise turned down (denoise.ts). */
+  readonly hearDenoised: boolean;
   /** Speeds at which a sound is heard again while it is doubtful, and the likeliest text taken: other speakers, to the model. */
   readonly otherSpeeds: readonly number[];
   /** A sound whose text has a lower average is doubtful. */
@@ -40,6 +42,7 @@ export const whisperDefaults: DecodingDefaults = {
   minAvgLogProb: -1,
   beamSize: 1,
   keyTermBonus: 1,
+  hearDenoised: false,
   otherSpeeds: [],
   doubtBelowLogProb: -0.2,
 };
@@ -56,6 +59,7 @@ const fits: { readonly [Name in keyof DecodingDefaults]: (value: unknown) => boo
   minAvgLogProb: (value) => isNumber(value) && value <= 0,
   beamSize: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10,
   keyTermBonus: (value) => isNumber(value) && value >= 0 && value <= 10,
+  hearDenoised: (value) => typeof value === 'boolean',
   otherSpeeds: (value) =>
     Array.isArray(value) && value.length <= 4 && value.every((s) => isNumber(s) && s >= 0.5 && s <= 2),
   doubtBelowLogProb: (value) => isNumber(value) && value <= 0,
@@ -146,10 +150,11 @@ export function reasonToReject(heard: Heard, defaults: DecodingDefaults): Reject
   return heard.attempt.avgLogProb >= defaults.minAvgLogProb ? undefined : 'low-log-prob';
 }
 
-/** Whether to hear the sound again as of another speaker. Not where the model itself says that nobody speaks. */
+/** Whether to hear the sound again, without its noise or as of another speaker. Not where the model itself says that nobody speaks. */
 export function isDoubtful(
   { avgLogProb, rejected }: Pick<Transcription, 'avgLogProb' | 'rejected'>,
-  { otherSpeeds, doubtBelowLogProb }: DecodingDefaults,
+  { hearDenoised, otherSpeeds, doubtBelowLogProb }: DecodingDefaults,
 ): boolean {
-  return otherSpeeds.length > 0 && rejected !== 'no-speech' && !(avgLogProb >= doubtBelowLogProb);
+  const canHearAgain = hearDenoised || otherSpeeds.length > 0;
+  return canHearAgain && rejected !== 'no-speech' && !(avgLogProb >= doubtBelowLogProb);
 }

@@ -7,6 +7,7 @@ import { attentionMap, defaultHeads, type TimedWord, timeWords } from './alignme
 import { type DecodingDefaults, isDoubtful, listen, reasonToReject, whisperDefaults } from './belief.ts';
 import { crossNames } from './cross.ts';
 import { type Attempt, type DecodingInput, decodingOf, likeliestNext } from './decode.ts';
+import { denoised } from './denoise.ts';
 import { samplesPerAudioFrame, type WhisperShape } from './graphs.ts';
 import { buildKeyTerms, type KeyTerms } from './key-terms.ts';
 import {
@@ -111,11 +112,20 @@ export function openWhisper(parts: WhisperParts): Whisper {
     const asked = { ...options, task, candidates };
     const first = await hear(samples, asked);
     if (!isDoubtful(first, defaults)) return first;
+    const again = { ...asked, language: first.language };
     const all = [first];
+    let sound = samples;
+    const quieter = defaults.hearDenoised ? denoised(samples) : undefined;
+    if (quieter !== undefined) {
+      const heard = await hear(quieter, again);
+      all.push(heard);
+      if (!isDoubtful(heard, defaults)) return likeliestOf(all);
+      if (heard.avgLogProb > first.avgLogProb) sound = quieter;
+    }
     for (const speed of defaults.otherSpeeds) {
-      const other = atSpeed(samples, speed);
+      const other = atSpeed(sound, speed);
       if (other.length > maxSamples) continue;
-      const heard = slowedBy(speed, await hear(other, { ...asked, language: first.language }));
+      const heard = slowedBy(speed, await hear(other, again));
       all.push(heard);
       if (!isDoubtful(heard, defaults)) break;
     }

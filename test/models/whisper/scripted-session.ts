@@ -237,11 +237,15 @@ export function beamSourceOf(score: (sampled: readonly number[]) => Float32Array
   };
 }
 
-/** Writes zeros as cross keys and values; remembers the lengths it was fed. */
-export function scriptedEncoder(shape: WhisperShape): Session & { readonly fedSamples: number[] } {
+/** Writes zeros as cross keys and values; remembers the sounds it was fed, and their lengths. */
+export function scriptedEncoder(
+  shape: WhisperShape,
+): Session & { readonly fedSamples: number[]; readonly fedSounds: Float32Array[] } {
   const fedSamples: number[] = [];
+  const fedSounds: Float32Array[] = [];
   return {
     fedSamples,
+    fedSounds,
     inputNames: ['pcm'],
     outputNames: crossNames(shape),
     run: async (feeds, fetches) => {
@@ -251,6 +255,7 @@ export function scriptedEncoder(shape: WhisperShape): Session & { readonly fedSa
       assert.is(pcm.data.length % 320, 0);
       assert.ok(pcm.data.length >= 640);
       fedSamples.push(pcm.data.length);
+      fedSounds.push(pcm.data.slice());
       const dims = [1, shape.decoderHeads, pcm.data.length / 320, shape.headWidth];
       const size = dims.reduce((product, dim) => product * dim, 1);
       return Object.fromEntries(

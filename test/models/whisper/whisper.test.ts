@@ -9,6 +9,7 @@ import type { GenerationConfig } from '../../../models/whisper/languages.ts';
 import { readTokenizer } from '../../../models/whisper/tokenizer.ts';
 import type { Transcription } from '../../../models/whisper/transcription.ts';
 import { openWhisper, type WhisperParts } from '../../../models/whisper/whisper.ts';
+import { randomFrom } from '../../random.ts';
 import { pointing, type Script, scriptedDecoder, scriptedEncoder } from './scripted-session.ts';
 
 // the daemon's word and ours are the same word: either way round, this compiles
@@ -397,7 +398,8 @@ const hearing = (
   };
   const opened = open({ score }, parts);
   encoder = opened.encoder;
-  return { whisper: opened.whisper, heardSamples: opened.encoder.fedSamples };
+  const { fedSamples, fedSounds } = opened.encoder;
+  return { whisper: opened.whisper, heardSamples: fedSamples, heardSounds: fedSounds };
 };
 
 whisper('a doubtful sound is heard again at other speeds, and the likeliest text is taken', async () => {
@@ -447,6 +449,40 @@ whisper('a doubtful sound is heard again at other speeds, and the likeliest text
   await never.whisper.transcribe(second, english);
   assert.is(never.heardSamples.length, 1, 'unless the card says so');
 });
+
+whisper(
+  'a doubtful sound is heard again without its noise, and at other speeds as it was likelier',
+  async () => {
+    const random = randomFrom(1);
+    const noisy = Float32Array.from(second, () => random() - 0.5);
+    const loudness = (samples: ArrayLike<number>) => Math.max(...Array.from(samples, Math.abs));
+    const defaults = { hearDenoised: true, otherSpeeds: [0.8] };
+    const heardOf = async (...probabilities: readonly number[]) => {
+      const answers = probabilities.map(
+        (probability, at) => [['on', 'off', 'of'][at] as string, probability] as const,
+      );
+      const { whisper: subject, heardSounds } = hearing(answers, { defaults });
+      return { text: (await subject.transcribe(noisy, english)).text, loudness: heardSounds.map(loudness) };
+    };
+
+    const settled = await heardOf(0.6, 0.9);
+    assert.is(settled.text, 'off');
+    assert.is(settled.loudness.length, 2, 'sure the second time');
+    assert.ok((settled.loudness[1] as number) < 0.5 * (settled.loudness[0] as number), 'quieter');
+
+    const quieter = await heardOf(0.6, 0.65, 0.7);
+    assert.is(quieter.text, 'of');
+    assert.ok((quieter.loudness[2] as number) < 0.5 * (quieter.loudness[0] as number));
+
+    const asItWas = await heardOf(0.65, 0.6, 0.7);
+    assert.is(asItWas.text, 'of');
+    assert.ok((asItWas.loudness[2] as number) > 0.8 * (asItWas.loudness[0] as number));
+
+    const silent = hearing([['on', 0.6]], { defaults: { hearDenoised: true } });
+    await silent.whisper.transcribe(second, english);
+    assert.is(silent.heardSamples.length, 1, 'where there is no noise to be told, once');
+  },
+);
 
 whisper('times of what was heard at another speed are those of the sound', async () => {
   const one = tokenizer.encode(' hello');
