@@ -61,7 +61,7 @@ test('words: when each was said, in order, inside what was said', async ({ folde
 
 test('beam search and key terms hear more of a recording full of noise', async ({ folder }) => {
   const [{ text: said } = { text: '' }] = sentencesOf('volume.wav');
-  const files = [2500, 3500].flatMap((level) =>
+  const files = [7000, 9000].flatMap((level) =>
     [1, 2, 3, 4, 5, 6].map((seed) => {
       const file = path.join(folder, `${level}-${seed}.wav`);
       writeFileSync(file, noisy(path.join(demoDir, 'volume.wav'), level, seed));

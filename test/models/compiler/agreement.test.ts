@@ -36,7 +36,7 @@ agreement('8 and 4 bits are near it, 4 less so; without half its layers it is an
   assert.is(int8.sameTokens, goldenTokens);
   assert.ok(int8.largestLogitDifference > 1e-3 && int8.largestLogitDifference < 0.4);
   assert.is(int4.sameTokens, goldenTokens);
-  assert.ok(int4.largestLogitDifference > int8.largestLogitDifference && int4.largestLogitDifference < 1.2);
+  assert.ok(int4.largestLogitDifference > int8.largestLogitDifference && int4.largestLogitDifference < 1.5);
   assert.ok(pruned.sameTokens < pruned.tokens, `${pruned.sameTokens} of ${pruned.tokens}`);
   assert.ok(pruned.largestLogitDifference > int4.largestLogitDifference, `${pruned.largestLogitDifference}`);
 });
