@@ -50,7 +50,11 @@ test('150 finals, 4 broker kills, 3 daemon kills, a full disk: none lost, in ord
   assert.ok(result.promised.size >= 150);
   assert.is(result.brokerKills, 4);
   assert.is(result.daemonKills, 3);
-  assert.is(result.diskFull, diskFills);
+  // said again where finals that were delivered meanwhile had made a little room, which the next ones filled
+  assert.ok(
+    result.diskFull >= diskFills && (diskFills > 0 || result.diskFull === 0),
+    `${result.diskFull} times full`,
+  );
 });
 
 if (mosquittoMissing === undefined) test.run();
